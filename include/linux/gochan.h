@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * gochan - channels for kernel code
+ *
+ * A channel carries messages of one size between tasks, or from an interrupt
+ * to a task. With capacity 0 a send waits until a receiver takes the value
+ * (rendezvous); with capacity N the channel buffers up to N values. Values
+ * arrive in the order they were sent, sleepers are served in the order they
+ * came, and after close the receivers drain what is buffered and then see the
+ * end. The semantics are those of Go's channels.
+ *
+ *	struct gochan *ch = gochan_alloc(sizeof(u64), 16, GFP_KERNEL);
+ *	u64 v = 42;
+ *	bool ok;
+ *
+ *	if (IS_ERR(ch))
+ *		return PTR_ERR(ch);
+ *	err = gochan_send(ch, &v);		// may sleep
+ *	err = gochan_recv(ch, &v, &ok);		// ok: a value, not the end
+ *	err = gochan_close(ch);
+ *	gochan_put(ch);
+ *
+ * Guarantees
+ *	A send happens before the completion of the receive that obtains its
+ *	value; on a rendezvous channel the receive also happens before the
+ *	completion of the send; with capacity C the k-th receive happens before
+ *	the completion of the (k+C)-th send; a close happens before a receive
+ *	that reports the end. There is no ordering from gochan_len(),
+ *	gochan_cap(), or an operation that failed.
+ *
+ *	A message is delivered once or not at all. An operation that reports
+ *	success has moved its message, one that fails has not, also when a
+ *	signal or the deadline arrived at the same moment.
+ *
+ * Contexts
+ *	gochan_try_send(), gochan_try_recv(), gochan_close(), gochan_len(),
+ *	gochan_cap() and gochan_stat() work in process, softirq and hardirq
+ *	context. Everything named without "try" may sleep. Messages are copied
+ *	under the channel's irq-safe lock: prefer pointers to large elements.
+ *
+ * Lifetime
+ *	gochan_alloc() returns the first reference. Whoever calls a function on
+ *	a channel holds a reference until it returns. Closing and freeing are
+ *	different things: the last gochan_put() frees the channel and what is
+ *	still buffered in it, whether or not it was closed.
+ *
+ * A NULL channel is Go's nil channel: sends and receives on it never become
+ * ready, its length and capacity are 0, and it cannot be closed.
+ */
+
+#ifndef _LINUX_GOCHAN_H
+#define _LINUX_GOCHAN_H
+
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/time.h>
+#include <linux/types.h>
+
+struct file;
+struct gochan;
+struct poll_table_struct;
+
+/**
+ * struct gochan_wait - how a blocking operation sleeps
+ * @state: TASK_INTERRUPTIBLE or TASK_KILLABLE: which signals end the sleep
+ * @clock: clock of @deadline, CLOCK_MONOTONIC or CLOCK_REALTIME
+ * @deadline: absolute time at which to give up, KTIME_MAX for never
+ *
+ * An operation that can complete at once does so even after the deadline.
+ */
+struct gochan_wait {
+	unsigned int state;
+	clockid_t clock;
+	ktime_t deadline;
+};
+
+/**
+ * struct gochan_stat - state of a channel at one instant
+ * @elem_size: bytes per element, the maximum if @varlen
+ * @cap: elements the channel can buffer
+ * @len: elements buffered
+ * @senders: sends asleep on the channel
+ * @receivers: receives asleep on the channel
+ * @varlen: each message has its own length
+ * @closed: gochan_close() has been called
+ */
+struct gochan_stat {
+	u32 elem_size;
+	u32 cap;
+	u32 len;
+	u32 senders;
+	u32 receivers;
+	bool varlen;
+	bool closed;
+};
+
+struct gochan *gochan_alloc(size_t elem_size, size_t cap, gfp_t gfp);
+struct gochan *gochan_alloc_varlen(size_t max_size, size_t cap, gfp_t gfp);
+ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen);
+struct gochan *gochan_get(struct gochan *ch);
+void gochan_put(struct gochan *ch);
+
+int __must_check gochan_send_wait(struct gochan *ch, const void *src,
+				  const struct gochan_wait *wait);
+int __must_check gochan_send_msg(struct gochan *ch, const void *src, size_t len,
+				 const struct gochan_wait *wait);
+int __must_check gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
+				  const struct gochan_wait *wait);
+int __must_check gochan_recv_msg(struct gochan *ch, void *dst, size_t *len,
+				 bool *ok, const struct gochan_wait *wait);
+int gochan_close(struct gochan *ch);
+
+size_t gochan_len(const struct gochan *ch);
+size_t gochan_cap(const struct gochan *ch);
+void gochan_stat(struct gochan *ch, struct gochan_stat *st);
+__poll_t gochan_poll(struct gochan *ch, struct file *file,
+		     struct poll_table_struct *pt);
+
+/**
+ * gochan_send - send a value, sleeping until it can go
+ * @ch: the channel
+ * @src: the value, of the channel's element size; may be NULL if that is 0
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: 0, or -EPIPE if the channel is or becomes closed, or -ERESTARTSYS
+ * after a signal. The value was sent only if 0 is returned.
+ */
+static inline int __must_check gochan_send(struct gochan *ch, const void *src)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return gochan_send_wait(ch, src, &wait);
+}
+
+/**
+ * gochan_send_killable - send a value; only fatal signals end the sleep
+ * @ch: the channel
+ * @src: the value, of the channel's element size; may be NULL if that is 0
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -EPIPE if the channel is or becomes closed, or -ERESTARTSYS
+ * when the task is being killed.
+ */
+static inline int __must_check gochan_send_killable(struct gochan *ch,
+						    const void *src)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_KILLABLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return gochan_send_wait(ch, src, &wait);
+}
+
+/**
+ * gochan_send_until - send a value before a deadline
+ * @ch: the channel
+ * @src: the value, of the channel's element size; may be NULL if that is 0
+ * @deadline: absolute CLOCK_MONOTONIC time, see ktime_get()
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: 0, or -EPIPE if the channel is or becomes closed, -ETIMEDOUT if the
+ * deadline passed, or -ERESTARTSYS after a signal.
+ */
+static inline int __must_check gochan_send_until(struct gochan *ch,
+						 const void *src,
+						 ktime_t deadline)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.clock = CLOCK_MONOTONIC,
+		.deadline = deadline,
+	};
+
+	return gochan_send_wait(ch, src, &wait);
+}
+
+/**
+ * gochan_try_send - send a value if that is possible at once
+ * @ch: the channel
+ * @src: the value, of the channel's element size; may be NULL if that is 0
+ *
+ * Context: Any context but NMI.
+ * Return: 0, or -EAGAIN if the channel is full (with capacity 0: if no
+ * receiver sleeps), or -EPIPE if it is closed.
+ */
+static inline int __must_check gochan_try_send(struct gochan *ch,
+					       const void *src)
+{
+	return gochan_send_wait(ch, src, NULL);
+}
+
+/**
+ * gochan_recv - receive a value, sleeping until there is one
+ * @ch: the channel
+ * @dst: room for one element, or NULL to discard the value
+ * @ok: set to true with a value, to false at the end of a closed channel,
+ *	where @dst is zeroed; may be NULL
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: 0, or -ERESTARTSYS after a signal.
+ */
+static inline int __must_check gochan_recv(struct gochan *ch, void *dst,
+					   bool *ok)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return gochan_recv_wait(ch, dst, ok, &wait);
+}
+
+/**
+ * gochan_recv_killable - receive a value; only fatal signals end the sleep
+ * @ch: the channel
+ * @dst: room for one element, or NULL to discard the value
+ * @ok: as for gochan_recv()
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -ERESTARTSYS when the task is being killed.
+ */
+static inline int __must_check gochan_recv_killable(struct gochan *ch,
+						    void *dst, bool *ok)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_KILLABLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return gochan_recv_wait(ch, dst, ok, &wait);
+}
+
+/**
+ * gochan_recv_until - receive a value before a deadline
+ * @ch: the channel
+ * @dst: room for one element, or NULL to discard the value
+ * @ok: as for gochan_recv()
+ * @deadline: absolute CLOCK_MONOTONIC time, see ktime_get()
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: 0, or -ETIMEDOUT if the deadline passed, or -ERESTARTSYS after a
+ * signal.
+ */
+static inline int __must_check gochan_recv_until(struct gochan *ch, void *dst,
+						 bool *ok, ktime_t deadline)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.clock = CLOCK_MONOTONIC,
+		.deadline = deadline,
+	};
+
+	return gochan_recv_wait(ch, dst, ok, &wait);
+}
+
+/**
+ * gochan_try_recv - receive a value if there is one
+ * @ch: the channel
+ * @dst: room for one element, or NULL to discard the value
+ * @ok: as for gochan_recv()
+ *
+ * Context: Any context but NMI.
+ * Return: 0, also at the end of a closed channel, or -EAGAIN if the channel is
+ * open and empty (with capacity 0: if no sender sleeps).
+ */
+static inline int __must_check gochan_try_recv(struct gochan *ch, void *dst,
+					       bool *ok)
+{
+	return gochan_recv_wait(ch, dst, ok, NULL);
+}
+
+#endif /* _LINUX_GOCHAN_H */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private parts of the channel core: the objects, who owns them, and which
+ * lock protects what.
+ *
+ * Lifetime
+ *	A struct gochan is reference counted. Every caller of the API holds a
+ *	reference, so a channel with sleepers or poll watchers is never freed.
+ *	A gochan_waiter and its gochan_sleeper live on the stack of the task
+ *	that sleeps. It returns only when its records are off every queue and
+ *	no peer can still touch them; wait.c argues this.
+ *
+ * Locks, in the order they are taken
+ *	1. gochan.lock		irq-safe; the state of the channel
+ *	2. gochan_queue.wq.lock	inside 1; the entries of the queue. Poll
+ *				watchers come and go under this one alone.
+ *	Whatever a watcher's wake function takes (epoll, the run queue) nests
+ *	inside both. A wake function must not call back into a channel.
+ */
+
+#ifndef _GOCHAN_INTERNAL_H
+#define _GOCHAN_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/gochan.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+/**
+ * struct gochan_queue - the sleepers of one direction, and poll watchers
+ * @wq: first our waiters in the order they came, then the watchers
+ * @last: list entry of the last waiter, the list head if there is none
+ * @nr: number of waiters; written under the channel's lock, read anywhere
+ */
+struct gochan_queue {
+	wait_queue_head_t wq;
+	struct list_head *last;
+	u32 nr;
+};
+
+/**
+ * struct gochan_xfer - one message on its way to or from a waiter
+ * @src: its bytes, when a receiver is served
+ * @dst: where they go, when a sender of a rendezvous channel is served; NULL
+ *	discards them
+ * @len: length of the message; before a sender is served, room at @dst
+ * @err: 0 once a waiter has been served, or why none was
+ */
+struct gochan_xfer {
+	const void *src;
+	void *dst;
+	u32 len;
+	int err;
+};
+
+/**
+ * struct gochan - a channel
+ * @elem_size: bytes per element, the maximum if @varlen; invariant
+ * @cap: elements the ring holds; invariant
+ * @slot_size: bytes per slot of the ring; invariant
+ * @varlen: a slot begins with the u32 length of its message; invariant
+ * @refs: references
+ * @lock: protects all that follows
+ * @closed: goes from false to true once; also read without @lock
+ * @len: elements in the ring; also read without @lock
+ * @recvx: slot of the oldest element
+ * @sendx: slot that the next element goes to
+ * @xfer: the message offered to or asked from the waiter being woken
+ * @recvq: receivers
+ * @sendq: senders
+ * @rcu: defers freeing of what vfree() could not free where the last
+ *	reference is dropped
+ * @ring: @cap slots; the bytes of a free slot are zero
+ *
+ * As long as the channel is open, elements in the ring mean that no receiver
+ * waits, and a slot that is free means that no sender waits. Once it is closed
+ * nobody waits.
+ */
+struct gochan {
+	u32 elem_size;
+	u32 cap;
+	u32 slot_size;
+	bool varlen;
+	refcount_t refs;
+
+	spinlock_t lock;	/* protects what follows */
+	bool closed;
+	u32 len;
+	u32 recvx;
+	u32 sendx;
+	struct gochan_xfer *xfer;
+	struct gochan_queue recvq;
+	struct gochan_queue sendq;
+	struct rcu_head rcu;
+	u8 ring[] __aligned(8);
+};
+
+/**
+ * enum gochan_sleep_state - the claim word of a sleeping task
+ * @GOCHAN_PARKED: nobody has decided how the sleep ends
+ * @GOCHAN_CLAIMED: somebody has: a peer, the closer, or the task itself
+ * @GOCHAN_DONE: the peer or closer no longer needs the task's memory
+ */
+enum gochan_sleep_state {
+	GOCHAN_PARKED,
+	GOCHAN_CLAIMED,
+	GOCHAN_DONE,
+};
+
+/**
+ * struct gochan_sleeper - what the records of one sleeping task share
+ * @task: the task
+ * @state: enum gochan_sleep_state
+ * @winner: the record that was served; valid once @state is GOCHAN_DONE
+ */
+struct gochan_sleeper {
+	struct task_struct *task;
+	atomic_t state;
+	struct gochan_waiter *winner;
+};
+
+/**
+ * struct gochan_waiter - the record of a sleeping task on one queue
+ * @wqe: links the record into the queue; its function serves it
+ * @sleeper: the task's shared part
+ * @ch: the channel; protects the fields below
+ * @q: the queue of @ch
+ * @src: sender: the message
+ * @dst: receiver: room for a whole element, or NULL
+ * @len: length of the message; set by the peer for a receiver
+ * @ok: set by whoever wakes: a message moved (true) or the channel was closed
+ */
+struct gochan_waiter {
+	struct wait_queue_entry wqe;
+	struct gochan_sleeper *sleeper;
+	struct gochan *ch;
+	struct gochan_queue *q;
+	const void *src;
+	void *dst;
+	u32 len;
+	bool ok;
+};
+
+/* wait.c: queues, claims and sleeping. */
+void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,
+		       const char *name);
+void gochan_sleeper_init(struct gochan_sleeper *s);
+void gochan_waiter_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			struct gochan *ch, struct gochan_queue *q,
+			wait_queue_func_t serve);
+void __gochan_enqueue(struct gochan_waiter *w);
+bool gochan_claim(struct gochan_waiter *w);
+void gochan_complete(struct gochan_waiter *w);
+void gochan_cancel(struct gochan_waiter *w);
+int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
+void __gochan_notify(struct gochan_queue *q, __poll_t events);
+void __gochan_notify_all(struct gochan_queue *q);
+
+#endif /* _GOCHAN_INTERNAL_H */

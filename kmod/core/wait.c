@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting on channels: queues, the claim that ends a sleep exactly once, and
+ * the sleep itself.
+ *
+ * A task that has to wait puts one record (struct gochan_waiter) on the queue
+ * of each channel and direction it waits for, all of them sharing one
+ * struct gochan_sleeper, and sleeps. The record is a wait queue entry: who
+ * makes the channel ready wakes the queue under the channel's lock, and the
+ * entry's wake function, gochan_serve_sender() or gochan_serve_receiver() in
+ * chan.c, moves the message on the sleeper's behalf.
+ *
+ * The claim word
+ *	Several may want to end one sleep: peers on different channels, the
+ *	closer, and the task itself because of a signal or its deadline. The
+ *	one that moves gochan_sleeper.state from PARKED to CLAIMED wins; the
+ *	others leave the sleeper alone:
+ *
+ *	    peer or closer, under the lock	    task
+ *	    ------------------------------	    ----
+ *	    PARKED -> CLAIMED			    PARKED -> CLAIMED
+ *	      lost: drop the record, try the next     lost: sleep until DONE and
+ *	      won:  copy the message			    report success
+ *	            CLAIMED -> DONE (release)	      won:  take the records off
+ *	            wake the task			    the queues, report the
+ *						    signal or the deadline
+ *
+ *	A message moves only between CLAIMED and DONE, and only by the winner:
+ *	an operation never moves two messages, and never moves one and fails.
+ *
+ * Why the task's stack is safe
+ *	A peer finds a record only on a queue, under that channel's lock, and
+ *	takes it off before it lets the lock go. So it touches the record and
+ *	the sleeper only (a) while it holds the lock, or, if it won, (b) until
+ *	the store of DONE. A task that won its own claim takes the lock of each
+ *	of its channels before it returns, which excludes (a). One that saw
+ *	DONE has no record left but on other channels, whose locks it takes
+ *	likewise.
+ */
+
+#include <linux/hrtimer.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,
+		       const char *name)
+{
+	__init_waitqueue_head(&q->wq, name, key);
+	q->last = &q->wq.head;
+	q->nr = 0;
+}
+
+void gochan_sleeper_init(struct gochan_sleeper *s)
+{
+	s->task = current;
+	s->winner = NULL;
+	atomic_set(&s->state, GOCHAN_PARKED);
+}
+
+void gochan_waiter_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			struct gochan *ch, struct gochan_queue *q,
+			wait_queue_func_t serve)
+{
+	/*
+	 * PRIORITY keeps every poll watcher behind the waiters: a watcher added
+	 * with EPOLLEXCLUSIVE would otherwise end the walk of
+	 * __wake_up_locked_key() before it reaches a waiter that can be served.
+	 */
+	w->wqe.flags = WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
+	w->wqe.private = s->task;
+	w->wqe.func = serve;
+	INIT_LIST_HEAD(&w->wqe.entry);
+	w->sleeper = s;
+	w->ch = ch;
+	w->q = q;
+	w->src = NULL;
+	w->dst = NULL;
+	w->len = 0;
+	w->ok = false;
+}
+
+/* Put a record behind the other waiters of its queue. */
+void __gochan_enqueue(struct gochan_waiter *w)
+{
+	struct gochan_queue *q = w->q;
+
+	lockdep_assert_held(&w->ch->lock);
+
+	spin_lock(&q->wq.lock);
+	list_add(&w->wqe.entry, q->last);
+	q->last = &w->wqe.entry;
+	WRITE_ONCE(q->nr, q->nr + 1);
+	spin_unlock(&q->wq.lock);
+}
+
+/* Take a record off its queue; both locks are held. */
+static void __gochan_unlink(struct gochan_waiter *w)
+{
+	struct gochan_queue *q = w->q;
+
+	lockdep_assert_held(&w->ch->lock);
+	lockdep_assert_held(&q->wq.lock);
+
+	/* What is before a waiter is a waiter or the head: PRIORITY, FIFO. */
+	if (q->last == &w->wqe.entry)
+		q->last = w->wqe.entry.prev;
+	list_del_init(&w->wqe.entry);
+	WRITE_ONCE(q->nr, q->nr - 1);
+}
+
+/**
+ * gochan_claim - try to become the one who ends a sleep, for a peer
+ * @w: a record on the queue being woken
+ *
+ * The record leaves the queue whatever the outcome.
+ *
+ * Context: wake function; the locks of the channel and the queue are held.
+ * Return: true if the sleep is the caller's to end.
+ */
+bool gochan_claim(struct gochan_waiter *w)
+{
+	__gochan_unlink(w);
+	return atomic_cmpxchg(&w->sleeper->state, GOCHAN_PARKED,
+			      GOCHAN_CLAIMED) == GOCHAN_PARKED;
+}
+
+/**
+ * gochan_complete - end a sleep whose claim was won
+ * @w: the record that was served, filled in
+ *
+ * Neither @w nor its sleeper may be touched afterwards.
+ *
+ * Context: wake function; the locks of the channel and the queue are held.
+ */
+void gochan_complete(struct gochan_waiter *w)
+{
+	struct gochan_sleeper *s = w->sleeper;
+	struct task_struct *task = s->task;
+
+	s->winner = w;
+	/*
+	 * With DONE the task may return from its sleep and even exit before it
+	 * is woken here; RCU keeps its task_struct until then.
+	 */
+	rcu_read_lock();
+	/* Pairs with atomic_read_acquire() in gochan_sleep(). */
+	atomic_set_release(&s->state, GOCHAN_DONE);
+	wake_up_process(task);
+	rcu_read_unlock();
+}
+
+/**
+ * gochan_cancel - take back the record of a sleep that no peer has ended
+ * @w: the record; a peer that lost the claim may have taken it off already
+ *
+ * Context: Process context. Takes the locks of the channel and the queue.
+ */
+void gochan_cancel(struct gochan_waiter *w)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&w->ch->lock, flags);
+	spin_lock(&w->q->wq.lock);
+	if (!list_empty(&w->wqe.entry))
+		__gochan_unlink(w);
+	spin_unlock(&w->q->wq.lock);
+	spin_unlock_irqrestore(&w->ch->lock, flags);
+}
+
+/* Sleep once. Return 0, or why the caller should stop waiting. */
+static int gochan_sleep_once(const struct gochan_wait *wait)
+{
+	ktime_t deadline = wait->deadline;
+
+	if (signal_pending_state(wait->state, current))
+		return -ERESTARTSYS;
+	if (deadline == KTIME_MAX) {
+		schedule();
+		return 0;
+	}
+	if (!schedule_hrtimeout_range_clock(&deadline, current->timer_slack_ns,
+					    HRTIMER_MODE_ABS, wait->clock))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+/**
+ * gochan_sleep - sleep until a peer or the closer has ended the sleep
+ * @s: the sleeper; its records are queued
+ * @wait: how to sleep
+ *
+ * Context: Process context.
+ * Return: 0 if @s->winner was served, or -ERESTARTSYS or -ETIMEDOUT. After an
+ * error no peer will serve a record, but they are still queued: the caller
+ * owes each a gochan_cancel().
+ */
+int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
+{
+	unsigned int state = wait->state;
+	int err = 0;
+
+	for (;;) {
+		set_current_state(state);
+		/* Pairs with atomic_set_release() in gochan_complete(). */
+		if (atomic_read_acquire(&s->state) == GOCHAN_DONE)
+			break;
+		if (err) {
+			schedule();
+			continue;
+		}
+		err = gochan_sleep_once(wait);
+		if (!err)
+			continue;
+		if (atomic_cmpxchg(&s->state, GOCHAN_PARKED,
+				   GOCHAN_CLAIMED) == GOCHAN_PARKED) {
+			__set_current_state(TASK_RUNNING);
+			return err;
+		}
+		/* A peer is at it: DONE and its wake-up are on their way. */
+		state = TASK_UNINTERRUPTIBLE;
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/**
+ * __gochan_notify - wake a queue: its first waiter that lets itself be served,
+ * or if there is none the poll watchers
+ * @q: the queue
+ * @events: what has become possible, for the watchers
+ *
+ * A queue that looks empty is left alone without its lock. No watcher is
+ * missed: it is added before gochan_poll() takes the channel's lock to look at
+ * the state. Either that was before our caller took the lock, then the entry
+ * is visible here; or it comes later and sees the state our caller left.
+ *
+ * Context: Any but NMI. The channel's lock is held.
+ */
+void __gochan_notify(struct gochan_queue *q, __poll_t events)
+{
+	if (!waitqueue_active(&q->wq))	/* ordered by the channel's lock */
+		return;
+	spin_lock(&q->wq.lock);
+	__wake_up_locked_key(&q->wq, TASK_NORMAL, poll_to_key(events));
+	spin_unlock(&q->wq.lock);
+}
+
+/**
+ * __gochan_notify_all - wake all waiters and all watchers of a queue
+ * @q: the queue of a channel that was closed
+ *
+ * Context: Any but NMI. The channel's lock is held.
+ */
+void __gochan_notify_all(struct gochan_queue *q)
+{
+	if (!waitqueue_active(&q->wq))	/* as in __gochan_notify() */
+		return;
+	spin_lock(&q->wq.lock);
+	/* No limit to the exclusive ones: the count 0 is never reached. */
+	__wake_up_locked(&q->wq, TASK_NORMAL, 0);
+	spin_unlock(&q->wq.lock);
+}
