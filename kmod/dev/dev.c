@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/gochan: the device whose ioctls make objects. Each object is a file
+ * descriptor of its own; the device has no state.
+ *
+ * For users: include/uapi/linux/gochan.h and
+ * Documentation/userspace-api/gochan.rst.
+ */
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "../compat.h"
+#include "internal.h"
+
+static const struct gochan_op gochan_dev_ops[] = {
+	{
+		.cmd = GOCHAN_IOC_CHAN_CREATE,
+		.min_size = offsetofend(struct gochan_chan_create, capacity),
+		.size = sizeof(struct gochan_chan_create),
+		.fn = gochan_chan_create,
+	},
+};
+
+static long gochan_dev_ioctl(struct file *file, unsigned int cmd,
+			     unsigned long arg)
+{
+	return gochan_dispatch(gochan_dev_ops, ARRAY_SIZE(gochan_dev_ops),
+			       file, cmd, arg);
+}
+
+static const struct file_operations gochan_dev_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = gochan_dev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/*
+ * Everybody may use it, as everybody may make a pipe: an object is reached only
+ * through its descriptor, and what it costs is charged to the memory cgroup and
+ * to the user's account.
+ */
+static struct miscdevice gochan_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "gochan",
+	.fops = &gochan_dev_fops,
+	.mode = 0666,
+};
+
+module_misc_device(gochan_dev);
+
+MODULE_DESCRIPTION("Channels with the semantics of Go, as file descriptors");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(GOCHAN_NS);

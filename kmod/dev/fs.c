@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pseudo filesystem behind the file descriptors. It gives every object an
+ * inode of its own, so that fstat() tells whether two descriptors are one
+ * object, and a name under /proc/PID/fd.
+ *
+ * It is mounted while there are objects. It cannot be mounted for the module's
+ * whole life: its superblock holds the module, which could never be removed.
+ */
+
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#include "internal.h"
+
+#define GOCHAN_FS_MAGIC	0x676f6368	/* "goch" */
+
+static struct vfsmount *gochan_mnt;
+static int gochan_mnt_users;	/* protected by simple_pin_fs() */
+
+/* dynamic_dname() is not for modules. */
+static char *gochan_dname(struct dentry *dentry, char *buffer, int buflen)
+{
+	char name[32];
+	int len = scnprintf(name, sizeof(name), "gochan:[%lu]",
+			    (unsigned long)d_inode(dentry)->i_ino) + 1;
+
+	if (len > buflen)
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buffer + buflen - len, name, len);
+}
+
+static const struct dentry_operations gochan_dentry_ops = {
+	.d_dname = gochan_dname,
+};
+
+static int gochan_init_fs_context(struct fs_context *fc)
+{
+	struct pseudo_fs_context *ctx = init_pseudo(fc, GOCHAN_FS_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->dops = &gochan_dentry_ops;
+	return 0;
+}
+
+static struct file_system_type gochan_fs_type = {
+	.name = "gochan",
+	.owner = THIS_MODULE,
+	.init_fs_context = gochan_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+static struct file *gochan_alloc_file(const struct file_operations *fops)
+{
+	struct inode *inode = alloc_anon_inode(gochan_mnt->mnt_sb);
+	struct file *file;
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	file = alloc_file_pseudo(inode, gochan_mnt, "gochan", O_RDWR, fops);
+	if (IS_ERR(file)) {
+		iput(inode);
+		return file;
+	}
+	/* No position, so that calls on one file do not wait for each other. */
+	stream_open(inode, file);
+	/* The last fput() gives this back. */
+	__module_get(fops->owner);
+	return file;
+}
+
+/**
+ * gochan_fs_file - make a file for an object
+ * @fops: its operations; the release operation calls gochan_fs_release()
+ * @priv: the object, for file->private_data
+ *
+ * Context: Process context of an ioctl on /dev/gochan.
+ * Return: the file, readable and writable, or an ERR_PTR(); the object is then
+ * still the caller's.
+ */
+struct file *gochan_fs_file(const struct file_operations *fops, void *priv)
+{
+	struct file *file;
+	int err;
+
+	err = simple_pin_fs(&gochan_fs_type, &gochan_mnt, &gochan_mnt_users);
+	if (err)
+		return ERR_PTR(err);
+	file = gochan_alloc_file(fops);
+	if (IS_ERR(file)) {
+		gochan_fs_release();
+		return file;
+	}
+	file->private_data = priv;
+	return file;
+}
+
+/**
+ * gochan_fs_release - an object's file is being released
+ *
+ * Context: Process context.
+ */
+void gochan_fs_release(void)
+{
+	simple_release_fs(&gochan_mnt, &gochan_mnt_users);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private parts of the device: what its files share.
+ *
+ * Lifetime
+ *	Each object is one struct file, made by an ioctl of /dev/gochan and
+ *	gone with its last reference. The file owns a reference to the core's
+ *	object, its charge to the user's account, and a pin of the pseudo
+ *	filesystem. A task asleep in a call holds the file.
+ *
+ *	An open file holds the module through its file operations, and the
+ *	pseudo filesystem, which outlives them by a moment in __fput(), holds
+ *	it through its file_system_type. So there is no window in which the
+ *	module's text is gone but needed.
+ *
+ * Locks
+ *	The account table's mutex (quota.c) is the only one, and a leaf.
+ */
+
+#ifndef _GOCHAN_DEV_INTERNAL_H
+#define _GOCHAN_DEV_INTERNAL_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+#include <uapi/linux/gochan.h>
+
+struct gochan_account;
+
+/**
+ * union gochan_arg - a copy of any ioctl's argument
+ * @size: the member that all begin with
+ * @chan_create: GOCHAN_IOC_CHAN_CREATE
+ * @msg: GOCHAN_IOC_SEND, GOCHAN_IOC_RECV
+ * @info: GOCHAN_IOC_INFO
+ */
+union gochan_arg {
+	__u32 size;
+	struct gochan_chan_create chan_create;
+	struct gochan_msg msg;
+	struct gochan_info info;
+};
+
+/**
+ * struct gochan_op - one ioctl
+ * @cmd: its number
+ * @min_size: size of the argument in its first version; 0: the argument is no
+ *	pointer and must be 0
+ * @size: size of the argument as known here
+ * @out: the argument carries results back
+ * @fn: does the work on a copy; a negative return leaves the original alone
+ */
+struct gochan_op {
+	unsigned int cmd;
+	u32 min_size;
+	u32 size;
+	bool out;
+	long (*fn)(struct file *file, union gochan_arg *arg);
+};
+
+/* uaccess.c */
+long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
+		     struct file *file, unsigned int cmd, unsigned long uarg);
+int gochan_probe_write(void __user *buf, size_t len);
+
+/* chan_file.c */
+long gochan_chan_create(struct file *file, union gochan_arg *arg);
+
+/* fs.c */
+struct file *gochan_fs_file(const struct file_operations *fops, void *priv);
+void gochan_fs_release(void);
+
+/* quota.c */
+struct gochan_account *gochan_charge(size_t bytes);
+void gochan_uncharge(struct gochan_account *acct, size_t bytes);
+
+#endif /* _GOCHAN_DEV_INTERNAL_H */
