@@ -9,9 +9,7 @@
 #ifndef _GOCHAN_COMPAT_H
 #define _GOCHAN_COMPAT_H
 
-#include <linux/fs.h>
 #include <linux/hrtimer.h>
-#include <linux/time_namespace.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -33,14 +31,6 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
 }
-#endif
-
-/*
- * Modules can translate times of a time namespace since 6.14; before, a
- * CLOCK_MONOTONIC deadline counts from the boot of the machine everywhere.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
-#define timens_ktime_to_host(clock, time)	(time)
 #endif
 
 #endif /* _GOCHAN_COMPAT_H */

@@ -19,6 +19,7 @@
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 
 #include "../compat.h"
@@ -202,13 +203,13 @@ static void gochan_chan_show_fdinfo(struct seq_file *m, struct file *file)
 
 	gochan_stat(cf->ch, &st);
 	seq_puts(m, "gochan-type:\tchan\n");
-	seq_printf(m, "elem-size:\t%u\n", st.elem_size);
-	seq_printf(m, "varlen:\t%d\n", st.varlen);
-	seq_printf(m, "capacity:\t%u\n", st.cap);
-	seq_printf(m, "length:\t%u\n", st.len);
-	seq_printf(m, "closed:\t%d\n", st.closed);
-	seq_printf(m, "senders:\t%u\n", st.senders);
-	seq_printf(m, "receivers:\t%u\n", st.receivers);
+	seq_printf(m, "gochan-elem-size:\t%u\n", st.elem_size);
+	seq_printf(m, "gochan-varlen:\t%d\n", st.varlen);
+	seq_printf(m, "gochan-capacity:\t%u\n", st.cap);
+	seq_printf(m, "gochan-length:\t%u\n", st.len);
+	seq_printf(m, "gochan-closed:\t%d\n", st.closed);
+	seq_printf(m, "gochan-senders:\t%u\n", st.senders);
+	seq_printf(m, "gochan-receivers:\t%u\n", st.receivers);
 }
 
 /*
@@ -217,6 +218,23 @@ static void gochan_chan_show_fdinfo(struct seq_file *m, struct file *file)
 
 #define GOCHAN_MSG_FLAGS	(GOCHAN_MSG_NONBLOCK | GOCHAN_MSG_REALTIME)
 
+/*
+ * A CLOCK_MONOTONIC time of the caller's time namespace as the kernel counts
+ * it; what is before the boot has passed. timens_ktime_to_host() does this, but
+ * is not for modules on most kernels.
+ */
+static ktime_t gochan_host_time(ktime_t time)
+{
+	struct timespec64 ts = { };
+	ktime_t offset;
+
+	timens_add_monotonic(&ts);
+	offset = timespec64_to_ktime(ts);
+	if (offset > 0)
+		return max(time, offset) - offset;
+	return ktime_add_safe(time, -offset);
+}
+
 /* Translate flags and deadline. *@how is what the core gets: NULL, or @wait. */
 static int gochan_msg_wait(struct file *file, const struct gochan_msg *arg,
 			   struct gochan_wait *wait,
@@ -224,6 +242,8 @@ static int gochan_msg_wait(struct file *file, const struct gochan_msg *arg,
 {
 	if (arg->flags & ~GOCHAN_MSG_FLAGS)
 		return -EINVAL;
+	if (arg->buf != (unsigned long)arg->buf)
+		return -EFAULT;
 	*how = gochan_file_wait(file, wait);
 	if (arg->flags & GOCHAN_MSG_NONBLOCK)
 		*how = NULL;
@@ -234,8 +254,7 @@ static int gochan_msg_wait(struct file *file, const struct gochan_msg *arg,
 	if (arg->flags & GOCHAN_MSG_REALTIME)
 		wait->clock = CLOCK_REALTIME;
 	else
-		wait->deadline = timens_ktime_to_host(CLOCK_MONOTONIC,
-						      wait->deadline);
+		wait->deadline = gochan_host_time(wait->deadline);
 	return 0;
 }
 
@@ -249,6 +268,9 @@ static long gochan_chan_send(struct file *file, union gochan_arg *arg)
 	struct gochan_wait wait;
 	int err = gochan_msg_wait(file, &arg->msg, &wait, &how);
 
+	/* A result of receives only: kept free for a meaning here. */
+	if (arg->msg.ok)
+		return -EINVAL;
 	return err ?: gochan_file_send(file->private_data, &msg, how);
 }
 
@@ -315,6 +337,7 @@ static const struct gochan_op gochan_chan_ops[] = {
 		.min_size = offsetofend(struct gochan_msg, deadline),
 		.size = sizeof(struct gochan_msg),
 		.out = true,
+		.irrevocable = true,
 		.fn = gochan_chan_recv,
 	}, {
 		.cmd = GOCHAN_IOC_CLOSE,

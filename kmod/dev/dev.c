@@ -30,9 +30,23 @@ static long gochan_dev_ioctl(struct file *file, unsigned int cmd,
 			       file, cmd, arg);
 }
 
+static int gochan_dev_open(struct inode *inode, struct file *file)
+{
+	int err = gochan_fs_pin();
+
+	return err ?: nonseekable_open(inode, file);
+}
+
+static int gochan_dev_release(struct inode *inode, struct file *file)
+{
+	gochan_fs_release();
+	return 0;
+}
+
 static const struct file_operations gochan_dev_fops = {
 	.owner = THIS_MODULE,
-	.open = nonseekable_open,
+	.open = gochan_dev_open,
+	.release = gochan_dev_release,
 	.unlocked_ioctl = gochan_dev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -4,8 +4,10 @@
  * inode of its own, so that fstat() tells whether two descriptors are one
  * object, and a name under /proc/PID/fd.
  *
- * It is mounted while there are objects. It cannot be mounted for the module's
- * whole life: its superblock holds the module, which could never be removed.
+ * It is mounted while there are objects, or the device is open, so that a user
+ * who makes and drops one object after the other does not mount each time. It
+ * cannot be mounted for the module's whole life: its superblock holds the
+ * module, which could never be removed.
  */
 
 #include <linux/dcache.h>
@@ -76,6 +78,17 @@ static struct file *gochan_alloc_file(const struct file_operations *fops)
 }
 
 /**
+ * gochan_fs_pin - keep the filesystem mounted until gochan_fs_release()
+ *
+ * Context: Process context. May sleep.
+ * Return: 0 or -errno.
+ */
+int gochan_fs_pin(void)
+{
+	return simple_pin_fs(&gochan_fs_type, &gochan_mnt, &gochan_mnt_users);
+}
+
+/**
  * gochan_fs_file - make a file for an object
  * @fops: its operations; the release operation calls gochan_fs_release()
  * @priv: the object, for file->private_data
@@ -87,9 +100,8 @@ static struct file *gochan_alloc_file(const struct file_operations *fops)
 struct file *gochan_fs_file(const struct file_operations *fops, void *priv)
 {
 	struct file *file;
-	int err;
+	int err = gochan_fs_pin();
 
-	err = simple_pin_fs(&gochan_fs_type, &gochan_mnt, &gochan_mnt_users);
 	if (err)
 		return ERR_PTR(err);
 	file = gochan_alloc_file(fops);
@@ -102,7 +114,7 @@ struct file *gochan_fs_file(const struct file_operations *fops, void *priv)
 }
 
 /**
- * gochan_fs_release - an object's file is being released
+ * gochan_fs_release - give back a pin, the one of an object's file included
  *
  * Context: Process context.
  */

@@ -47,6 +47,7 @@ union gochan_arg {
  *	pointer and must be 0
  * @size: size of the argument as known here
  * @out: the argument carries results back
+ * @irrevocable: what was done is lost if the results cannot be delivered
  * @fn: does the work on a copy; a negative return leaves the original alone
  */
 struct gochan_op {
@@ -54,6 +55,7 @@ struct gochan_op {
 	u32 min_size;
 	u32 size;
 	bool out;
+	bool irrevocable;
 	long (*fn)(struct file *file, union gochan_arg *arg);
 };
 
@@ -67,6 +69,7 @@ long gochan_chan_create(struct file *file, union gochan_arg *arg);
 
 /* fs.c */
 struct file *gochan_fs_file(const struct file_operations *fops, void *priv);
+int gochan_fs_pin(void);
 void gochan_fs_release(void);
 
 /* quota.c */

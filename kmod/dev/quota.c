@@ -3,6 +3,8 @@
  * What each user may make the kernel keep: a number of objects and of bytes,
  * on top of what the memory cgroup says. The user is the real uid of the
  * process that makes an object; CAP_SYS_RESOURCE is counted but not limited.
+ * A user who owns many uids, as user namespaces give out, has as many accounts;
+ * the memory cgroup is what holds then.
  *
  * An account exists while its user has objects. The table's mutex protects the
  * table and all accounts.
@@ -74,7 +76,6 @@ static bool __gochan_over_quota(const struct gochan_account *acct, size_t bytes)
  */
 struct gochan_account *gochan_charge(size_t bytes)
 {
-	bool exempt = capable(CAP_SYS_RESOURCE);
 	struct gochan_account *acct, *fresh;
 
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
@@ -84,7 +85,8 @@ struct gochan_account *gochan_charge(size_t bytes)
 
 	mutex_lock(&gochan_accounts_lock);
 	acct = __gochan_find_account(fresh->uid) ?: fresh;
-	if (!exempt && __gochan_over_quota(acct, bytes)) {
+	/* The capability last: asking for it is recorded. */
+	if (__gochan_over_quota(acct, bytes) && !capable(CAP_SYS_RESOURCE)) {
 		acct = ERR_PTR(-EDQUOT);
 	} else {
 		acct->objects++;

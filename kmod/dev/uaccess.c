@@ -17,7 +17,8 @@
  *
  * Writes one byte of each page with its own value. fault_in_writeable() would
  * zero it, and a receive that then finds nothing must leave the buffer as it
- * was.
+ * was. fault_in_safe_writeable() writes nothing, but takes the lock of the
+ * address space and walks the page tables for every page, on each call.
  *
  * Context: Process context. May fault.
  * Return: 0 or -EFAULT.
@@ -91,7 +92,7 @@ long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
 	arg.size = size;
 	size = min(size, op->size);
 
-	if (op->out && gochan_probe_write(uptr, size))
+	if (op->irrevocable && gochan_probe_write(uptr, size))
 		return -EFAULT;
 	ret = op->fn(file, &arg);
 	if (ret >= 0 && op->out && copy_to_user(uptr, &arg, size))

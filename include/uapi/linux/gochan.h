@@ -65,10 +65,11 @@ struct gochan_chan_create {
  * @buf: address of the bytes to send, or of room for those received
  * @len: in: bytes at @buf; a receive needs room for a whole element, or 0 at
  *	address 0 to discard the message. Out, receive only: its length
- * @ok: out, receive only: 1 with a message, 0 once the channel is closed and
- *	drained; then @buf gets an element of zeroes, or with GOCHAN_CHAN_VARLEN
- *	nothing and @len is 0
- * @deadline: absolute time in nanoseconds, or GOCHAN_NO_DEADLINE
+ * @ok: send: 0. Receive, out: 1 with a message, 0 once the channel is closed
+ *	and drained; then @buf gets an element of zeroes, or with
+ *	GOCHAN_CHAN_VARLEN nothing and @len is 0
+ * @deadline: absolute time in nanoseconds, or GOCHAN_NO_DEADLINE. 0 is a time
+ *	long past: the call then never sleeps, and fails with ETIMEDOUT
  */
 struct gochan_msg {
 	__u32 size;
