@@ -35,8 +35,11 @@
  * Contexts
  *	gochan_try_send(), gochan_try_recv(), gochan_close(), gochan_len(),
  *	gochan_cap() and gochan_stat() work in process, softirq and hardirq
- *	context. Everything named without "try" may sleep. Messages are copied
- *	under the channel's irq-safe lock: prefer pointers to large elements.
+ *	context, gochan_put() too but for callers that hold a spinlock.
+ *	Everything named without "try" may sleep. Messages are copied under the
+ *	channel's irq-safe lock: prefer pointers to large elements.
+ *
+ *	kthread_stop() alone does not end a sleep on a channel: close it first.
  *
  * Lifetime
  *	gochan_alloc() returns the first reference. Whoever calls a function on
@@ -62,7 +65,8 @@ struct poll_table_struct;
 
 /**
  * struct gochan_wait - how a blocking operation sleeps
- * @state: TASK_INTERRUPTIBLE or TASK_KILLABLE: which signals end the sleep
+ * @state: TASK_INTERRUPTIBLE or TASK_KILLABLE, and flags such as
+ *	TASK_FREEZABLE: which signals end the sleep
  * @clock: clock of @deadline, CLOCK_MONOTONIC or CLOCK_REALTIME
  * @deadline: absolute time at which to give up, KTIME_MAX for never
  *
@@ -198,7 +202,7 @@ static inline int __must_check gochan_try_send(struct gochan *ch,
  * @ch: the channel
  * @dst: room for one element, or NULL to discard the value
  * @ok: set to true with a value, to false at the end of a closed channel,
- *	where @dst is zeroed; may be NULL
+ *	where @dst is zeroed (not on a channel of variable length); may be NULL
  *
  * Context: Process context. May sleep; signals end the sleep.
  * Return: 0, or -ERESTARTSYS after a signal.

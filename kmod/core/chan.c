@@ -25,12 +25,8 @@
  */
 
 #include <linux/export.h>
-#include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/poll.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <uapi/linux/gochan.h>
 
 #include "../compat.h"
 #include "internal.h"
@@ -56,7 +52,7 @@ static u32 __gochan_head_len(struct gochan *ch)
 	return ch->varlen ? *(u32 *)gochan_slot(ch, ch->recvx) : ch->elem_size;
 }
 
-/* Fill the next free slot; the caller accounts for it in ch->len. */
+/* Fill the next free slot; the caller keeps ch->len. */
 static void __gochan_store(struct gochan *ch, const void *src, u32 len)
 {
 	void *slot = gochan_slot(ch, ch->sendx);
@@ -69,7 +65,7 @@ static void __gochan_store(struct gochan *ch, const void *src, u32 len)
 	ch->sendx = gochan_next_slot(ch, ch->sendx);
 }
 
-/* Empty the oldest slot; the caller accounts for it in ch->len. */
+/* Empty the oldest slot, for the next message; the caller keeps ch->len. */
 static u32 __gochan_fetch(struct gochan *ch, void *dst)
 {
 	void *slot = gochan_slot(ch, ch->recvx);
@@ -95,14 +91,14 @@ static u32 __gochan_fetch(struct gochan *ch, void *dst)
  * Offer @x to the waiters of @q; the first that can be claimed is served.
  * Return 0 then, or -EAGAIN if there is none.
  */
-static int __gochan_serve(struct gochan *ch, struct gochan_queue *q,
-			  struct gochan_xfer *x, __poll_t events)
+static int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
+			  struct gochan_xfer *x)
 {
 	x->err = -EAGAIN;
 	if (!q->nr)
 		return -EAGAIN;
 	ch->xfer = x;
-	__gochan_notify(q, events);
+	__gochan_serve(q);
 	ch->xfer = NULL;
 	return x->err;
 }
@@ -110,8 +106,8 @@ static int __gochan_serve(struct gochan *ch, struct gochan_queue *q,
 /*
  * Wake functions. One is called for a waiter either with a message in ch->xfer,
  * or after close; any other wake-up of the queue is for the poll watchers. They
- * return 1, "an exclusive waiter was woken", when the message has found its
- * peer, which ends the walk over the queue.
+ * return 1 when the waiter was woken, 0 when it was not to be had, and a
+ * negative number when it was but must not be passed over.
  */
 
 static int gochan_serve_receiver(struct wait_queue_entry *wqe,
@@ -188,12 +184,13 @@ static int __gochan_send(struct gochan *ch, const void *src, u32 len)
 
 	if (ch->closed)
 		return -EPIPE;
-	if (!__gochan_serve(ch, &ch->recvq, &x, EPOLLIN | EPOLLRDNORM))
+	if (!__gochan_offer(ch, &ch->recvq, &x))
 		return 0;
 	if (ch->len == ch->cap)
 		return -EAGAIN;
 	__gochan_store(ch, src, len);
-	WRITE_ONCE(ch->len, ch->len + 1);
+	/* Pairs with smp_load_acquire() in gochan_looks_full(). */
+	smp_store_release(&ch->len, ch->len + 1);
 	__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
 	return 0;
 }
@@ -209,9 +206,13 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 		return -EMSGSIZE;
 	}
 	*len = __gochan_fetch(ch, dst);
-	if (!__gochan_serve(ch, &ch->sendq, &x, EPOLLOUT | EPOLLWRNORM))
+	/* Who still waits to send when the channel is closed has failed. */
+	if (!ch->closed && !__gochan_offer(ch, &ch->sendq, &x)) {
+		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
 		return 0;
-	WRITE_ONCE(ch->len, ch->len - 1);
+	}
+	/* Pairs with smp_load_acquire() in gochan_looks_empty(). */
+	smp_store_release(&ch->len, ch->len - 1);
 	__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
 	return 0;
 }
@@ -219,8 +220,8 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 /* Receive from a sender that sleeps on a rendezvous channel. */
 static int __gochan_recv_sender(struct gochan *ch, void *dst, size_t *len)
 {
-	struct gochan_xfer x = { .dst = dst, .len = *len };
-	int err = __gochan_serve(ch, &ch->sendq, &x, EPOLLOUT | EPOLLWRNORM);
+	struct gochan_xfer x = { .dst = dst, .len = dst ? *len : 0 };
+	int err = __gochan_offer(ch, &ch->sendq, &x);
 
 	if (err != -EAGAIN)
 		*len = x.len;
@@ -262,26 +263,37 @@ static int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok)
  * return. Only failure and the end of a closed channel are found this way:
  * whoever moves a message takes the lock.
  *
- * Send. A closed channel never becomes "full" for a sender again: it answers
- * -EPIPE for ever. So "not closed" and "full", in whatever order they were
- * read, mean an instant at which the channel was open and full, and the loads
- * need no order.
+ * Both directions first look whether the channel is ready and then whether it
+ * is closed. "Not closed" then held at the earlier look, too, since closing is
+ * for ever: at that instant the channel was open and not ready. What makes a
+ * channel not ready (storing or fetching an element, a waiter's leaving) is
+ * written with release semantics. So a reader that sees what a channel became
+ * after its close, by drained elements or dismissed waiters, sees the close.
  */
+
+/* No room in the ring, and no receiver asleep on a rendezvous channel. */
+static bool gochan_looks_full(const struct gochan *ch)
+{
+	/* Acquire: what follows, the load of closed above all, comes later. */
+	if (smp_load_acquire(&ch->len) != ch->cap)
+		return false;
+	return !smp_load_acquire(&ch->recvq.nr);	/* acquire: as above */
+}
+
 static bool gochan_send_would_block(const struct gochan *ch)
 {
-	return !READ_ONCE(ch->closed) && READ_ONCE(ch->len) == ch->cap &&
-	       !READ_ONCE(ch->recvq.nr);
+	return gochan_looks_full(ch) && !READ_ONCE(ch->closed);
 }
 
 /* Nothing in the ring, and no sender asleep on a rendezvous channel. */
 static bool gochan_looks_empty(const struct gochan *ch)
 {
-	/* Acquire: what follows, the load of closed above all, comes later. */
+	/* Acquire: as above. */
 	return !smp_load_acquire(&ch->len) && !smp_load_acquire(&ch->sendq.nr);
 }
 
 /*
- * Receive. Here the order matters. With closed read first,
+ * Receive. With closed read first,
  *
  *	receiver			others
  *	--------			------
@@ -292,10 +304,9 @@ static bool gochan_looks_empty(const struct gochan *ch)
  *	sees empty: "would block"
  *
  * although at every instant of the call there was a value or the end to be
- * had. So: empty first, then closed. "Not closed" then held at the earlier
- * look, too, since closing is for ever. If it is closed, nothing is sent any
- * more, and a second look at the ring, ordered after the load of closed, tells
- * whether there is anything left to drain.
+ * had. If the channel is closed, nothing is sent any more, and a second look at
+ * the ring, ordered after the load of closed, tells whether there is anything
+ * left to drain.
  *
  * Return -EAGAIN (would block), 0 (closed and drained) or 1 (take the lock).
  */
@@ -400,7 +411,7 @@ static int gochan_do_send(struct gochan *ch, const void *src, u32 len,
 
 	spin_lock_irqsave(&ch->lock, flags);
 	err = __gochan_send(ch, src, len);
-	if (err == -EAGAIN && wait)
+	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_send(ch, src, len, wait, flags);
 	spin_unlock_irqrestore(&ch->lock, flags);
 	return err;
@@ -425,7 +436,7 @@ static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
 
 	spin_lock_irqsave(&ch->lock, flags);
 	err = __gochan_recv(ch, dst, len, ok);
-	if (err == -EAGAIN && wait)
+	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_recv(ch, dst, len, ok, wait, flags);
 	spin_unlock_irqrestore(&ch->lock, flags);
 	return err;
@@ -434,128 +445,6 @@ static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
 /*
  * Entry points.
  */
-
-static size_t gochan_slot_size(size_t elem_size, bool varlen)
-{
-	return varlen ? ALIGN(sizeof(u32) + elem_size, sizeof(u32)) : elem_size;
-}
-
-/**
- * gochan_footprint - bytes of memory that a channel takes
- * @elem_size: as for gochan_alloc()
- * @cap: as for gochan_alloc()
- * @varlen: for gochan_alloc_varlen()
- *
- * Context: Any context.
- * Return: the number of bytes, or -EINVAL if there cannot be such a channel.
- */
-ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen)
-{
-	size_t size;
-
-	if (elem_size > GOCHAN_MAX_ELEM_SIZE || cap > INT_MAX)
-		return -EINVAL;
-	if (check_mul_overflow(gochan_slot_size(elem_size, varlen), cap,
-			       &size) || size > GOCHAN_MAX_RING_SIZE)
-		return -EINVAL;
-	return sizeof(struct gochan) + size;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_footprint, GOCHAN_NS);
-
-static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
-				 gfp_t gfp)
-{
-	static struct lock_class_key recvq_key, sendq_key;
-	ssize_t size = gochan_footprint(elem_size, cap, varlen);
-	struct gochan *ch;
-
-	if (size < 0)
-		return ERR_PTR(size);
-
-	ch = kvzalloc(size, gfp);
-	if (!ch)
-		return ERR_PTR(-ENOMEM);
-	ch->elem_size = elem_size;
-	ch->cap = cap;
-	ch->slot_size = gochan_slot_size(elem_size, varlen);
-	ch->varlen = varlen;
-	refcount_set(&ch->refs, 1);
-	spin_lock_init(&ch->lock);
-	gochan_queue_init(&ch->recvq, &recvq_key, "gochan.recvq");
-	gochan_queue_init(&ch->sendq, &sendq_key, "gochan.sendq");
-	return ch;
-}
-
-/**
- * gochan_alloc - make a channel of elements of one size
- * @elem_size: bytes per element, 0 to GOCHAN_MAX_ELEM_SIZE (64 KiB)
- * @cap: elements the channel buffers, 0 (rendezvous) to INT_MAX
- * @gfp: how to allocate. Channel and ring are one allocation: rings of more
- *	than a page or two need GFP_KERNEL. __GFP_ACCOUNT is honoured.
- *
- * Context: As @gfp says.
- * Return: the channel with one reference, or ERR_PTR(-EINVAL) if a number is
- * out of range or the ring larger than GOCHAN_MAX_RING_SIZE (1 GiB), or
- * ERR_PTR(-ENOMEM).
- */
-struct gochan *gochan_alloc(size_t elem_size, size_t cap, gfp_t gfp)
-{
-	return gochan_new(elem_size, cap, false, gfp);
-}
-EXPORT_SYMBOL_NS_GPL(gochan_alloc, GOCHAN_NS);
-
-/**
- * gochan_alloc_varlen - make a channel whose messages keep their own length
- * @max_size: longest message in bytes, 0 to GOCHAN_MAX_ELEM_SIZE (64 KiB)
- * @cap: messages the channel buffers, 0 (rendezvous) to INT_MAX
- * @gfp: as for gochan_alloc()
- *
- * Every slot of the ring has room for the longest message.
- *
- * Context: As @gfp says.
- * Return: as gochan_alloc().
- */
-struct gochan *gochan_alloc_varlen(size_t max_size, size_t cap, gfp_t gfp)
-{
-	return gochan_new(max_size, cap, true, gfp);
-}
-EXPORT_SYMBOL_NS_GPL(gochan_alloc_varlen, GOCHAN_NS);
-
-/**
- * gochan_get - take another reference
- * @ch: a channel the caller has a reference to, or NULL
- *
- * Context: Any context.
- * Return: @ch.
- */
-struct gochan *gochan_get(struct gochan *ch)
-{
-	if (ch)
-		refcount_inc(&ch->refs);
-	return ch;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_get, GOCHAN_NS);
-
-/**
- * gochan_put - give a reference back; the last one frees the channel
- * @ch: the channel, or NULL
- *
- * Elements still buffered are lost.
- *
- * Context: Any context but NMI.
- */
-void gochan_put(struct gochan *ch)
-{
-	if (!ch || !refcount_dec_and_test(&ch->refs))
-		return;
-	WARN_ON_ONCE(ch->recvq.nr || ch->sendq.nr);
-	/* vfree() may sleep unless it is in an interrupt; RCU's worker can. */
-	if (is_vmalloc_addr(ch))
-		kvfree_rcu(ch, rcu);
-	else
-		kfree(ch);
-}
-EXPORT_SYMBOL_NS_GPL(gochan_put, GOCHAN_NS);
 
 /**
  * gochan_send_wait - send a value, waiting as told
@@ -667,6 +556,19 @@ int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len, bool *ok,
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_msg, GOCHAN_NS);
 
+/* Wake everybody on a queue of a closed channel, with pauses for interrupts. */
+static void gochan_dismiss(struct gochan *ch, struct gochan_queue *q)
+{
+	unsigned long flags;
+	bool more;
+
+	do {
+		spin_lock_irqsave(&ch->lock, flags);
+		more = __gochan_notify_some(q);
+		spin_unlock_irqrestore(&ch->lock, flags);
+	} while (more);
+}
+
 /**
  * gochan_close - close a channel
  * @ch: the channel
@@ -693,100 +595,15 @@ int gochan_close(struct gochan *ch)
 		 * who sees the channel closed sees what was sent before.
 		 */
 		smp_store_release(&ch->closed, true);
-		__gochan_notify_all(&ch->recvq);
-		__gochan_notify_all(&ch->sendq);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&ch->lock, flags);
-	return err;
+	if (err)
+		return err;
+
+	/* From here on nobody begins to wait. */
+	gochan_dismiss(ch, &ch->recvq);
+	gochan_dismiss(ch, &ch->sendq);
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(gochan_close, GOCHAN_NS);
-
-/**
- * gochan_len - number of elements buffered
- * @ch: the channel, or NULL
- *
- * Context: Any context.
- * Return: the number, which may be out of date at once; sleeping senders do not
- * count.
- */
-size_t gochan_len(const struct gochan *ch)
-{
-	return ch ? READ_ONCE(ch->len) : 0;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_len, GOCHAN_NS);
-
-/**
- * gochan_cap - number of elements the channel can buffer
- * @ch: the channel, or NULL
- *
- * Context: Any context.
- * Return: the number given to gochan_alloc(); 0 for a rendezvous channel.
- */
-size_t gochan_cap(const struct gochan *ch)
-{
-	return ch ? ch->cap : 0;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_cap, GOCHAN_NS);
-
-/**
- * gochan_stat - state of a channel at one instant
- * @ch: the channel
- * @st: filled in
- *
- * Context: Any context but NMI.
- */
-void gochan_stat(struct gochan *ch, struct gochan_stat *st)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&ch->lock, flags);
-	*st = (struct gochan_stat) {
-		.elem_size = ch->elem_size,
-		.cap = ch->cap,
-		.len = ch->len,
-		.senders = ch->sendq.nr,
-		.receivers = ch->recvq.nr,
-		.varlen = ch->varlen,
-		.closed = ch->closed,
-	};
-	spin_unlock_irqrestore(&ch->lock, flags);
-}
-EXPORT_SYMBOL_NS_GPL(gochan_stat, GOCHAN_NS);
-
-/**
- * gochan_poll - the poll operation of a file that stands for a channel
- * @ch: the channel
- * @file: the file being polled
- * @pt: where the caller wants to be woken from; may be NULL
- *
- * EPOLLIN means that a receive would not wait, EPOLLOUT that a send would not,
- * whether it succeeds or fails; EPOLLHUP and EPOLLRDHUP that the channel is
- * closed. Each element that becomes receivable and each slot that becomes free
- * wakes the watchers. A value handed to a sleeper, or taken from one by a
- * buffered channel, changes nothing for them and wakes nobody.
- *
- * Context: Process context.
- * Return: the events that hold now.
- */
-__poll_t gochan_poll(struct gochan *ch, struct file *file,
-		     struct poll_table_struct *pt)
-{
-	__poll_t events = 0;
-	unsigned long flags;
-
-	/* Register first, look second: see __gochan_notify(). */
-	poll_wait(file, &ch->recvq.wq, pt);
-	poll_wait(file, &ch->sendq.wq, pt);
-
-	spin_lock_irqsave(&ch->lock, flags);
-	if (ch->len || ch->sendq.nr || ch->closed)
-		events |= EPOLLIN | EPOLLRDNORM;
-	if (ch->len < ch->cap || ch->recvq.nr || ch->closed)
-		events |= EPOLLOUT | EPOLLWRNORM;
-	if (ch->closed)
-		events |= EPOLLHUP | EPOLLRDHUP;
-	spin_unlock_irqrestore(&ch->lock, flags);
-	return events;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_poll, GOCHAN_NS);

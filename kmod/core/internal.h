@@ -6,8 +6,8 @@
  * Lifetime
  *	A struct gochan is reference counted. Every caller of the API holds a
  *	reference, so a channel with sleepers or poll watchers is never freed.
- *	A gochan_waiter and its gochan_sleeper live on the stack of the task
- *	that sleeps. It returns only when its records are off every queue and
+ *	A gochan_waiter and its gochan_sleeper belong to the task that sleeps,
+ *	usually on its stack. It returns only when its records are off every queue and
  *	no peer can still touch them; wait.c argues this.
  *
  * Locks, in the order they are taken
@@ -23,7 +23,6 @@
 
 #include <linux/atomic.h>
 #include <linux/gochan.h>
-#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -70,8 +69,6 @@ struct gochan_xfer {
  * @xfer: the message offered to or asked from the waiter being woken
  * @recvq: receivers
  * @sendq: senders
- * @rcu: defers freeing of what vfree() could not free where the last
- *	reference is dropped
  * @ring: @cap slots; the bytes of a free slot are zero
  *
  * As long as the channel is open, elements in the ring mean that no receiver
@@ -93,7 +90,6 @@ struct gochan {
 	struct gochan_xfer *xfer;
 	struct gochan_queue recvq;
 	struct gochan_queue sendq;
-	struct rcu_head rcu;
 	u8 ring[] __aligned(8);
 };
 
@@ -155,7 +151,8 @@ bool gochan_claim(struct gochan_waiter *w);
 void gochan_complete(struct gochan_waiter *w);
 void gochan_cancel(struct gochan_waiter *w);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
+void __gochan_serve(struct gochan_queue *q);
 void __gochan_notify(struct gochan_queue *q, __poll_t events);
-void __gochan_notify_all(struct gochan_queue *q);
+bool __gochan_notify_some(struct gochan_queue *q);
 
 #endif /* _GOCHAN_INTERNAL_H */

@@ -30,16 +30,16 @@
  *
  * Why the task's stack is safe
  *	A peer finds a record only on a queue, under that channel's lock, and
- *	takes it off before it lets the lock go. So it touches the record and
- *	the sleeper only (a) while it holds the lock, or, if it won, (b) until
- *	the store of DONE. A task that won its own claim takes the lock of each
- *	of its channels before it returns, which excludes (a). One that saw
- *	DONE has no record left but on other channels, whose locks it takes
- *	likewise.
+ *	touches it and the sleeper only as long as it holds the lock and the
+ *	record is on the queue, except that the winner goes on, with its record,
+ *	until the store of DONE. So a task may return once each of its records
+ *	is off its queue, found so or made so under the lock, or is the winner
+ *	of a sleep that is DONE.
  */
 
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
@@ -65,9 +65,9 @@ void gochan_waiter_init(struct gochan_waiter *w, struct gochan_sleeper *s,
 			wait_queue_func_t serve)
 {
 	/*
-	 * PRIORITY keeps every poll watcher behind the waiters: a watcher added
-	 * with EPOLLEXCLUSIVE would otherwise end the walk of
-	 * __wake_up_locked_key() before it reaches a waiter that can be served.
+	 * PRIORITY keeps the poll watchers, which come to the head of the
+	 * queue or with EPOLLEXCLUSIVE to its tail, behind the waiters. The
+	 * price is that adding a watcher walks over the waiters.
 	 */
 	w->wqe.flags = WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
 	w->wqe.private = s->task;
@@ -92,7 +92,8 @@ void __gochan_enqueue(struct gochan_waiter *w)
 	spin_lock(&q->wq.lock);
 	list_add(&w->wqe.entry, q->last);
 	q->last = &w->wqe.entry;
-	WRITE_ONCE(q->nr, q->nr + 1);
+	/* Pairs with smp_load_acquire() in chan.c, as the one below. */
+	smp_store_release(&q->nr, q->nr + 1);
 	spin_unlock(&q->wq.lock);
 }
 
@@ -108,7 +109,8 @@ static void __gochan_unlink(struct gochan_waiter *w)
 	if (q->last == &w->wqe.entry)
 		q->last = w->wqe.entry.prev;
 	list_del_init(&w->wqe.entry);
-	WRITE_ONCE(q->nr, q->nr - 1);
+	/* Pairs with smp_load_acquire() in chan.c, "Failing without the lock". */
+	smp_store_release(&q->nr, q->nr - 1);
 }
 
 /**
@@ -173,7 +175,8 @@ void gochan_cancel(struct gochan_waiter *w)
 /* Sleep once. Return 0, or why the caller should stop waiting. */
 static int gochan_sleep_once(const struct gochan_wait *wait)
 {
-	ktime_t deadline = wait->deadline;
+	/* Timers count from 0; what is before that is long past as well. */
+	ktime_t deadline = max_t(ktime_t, wait->deadline, 0);
 
 	if (signal_pending_state(wait->state, current))
 		return -ERESTARTSYS;
@@ -202,6 +205,7 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 	unsigned int state = wait->state;
 	int err = 0;
 
+	WARN_ON_ONCE(!state);	/* would not sleep, but spin */
 	for (;;) {
 		set_current_state(state);
 		/* Pairs with atomic_set_release() in gochan_complete(). */
@@ -227,10 +231,34 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 }
 
 /**
- * __gochan_notify - wake a queue: its first waiter that lets itself be served,
- * or if there is none the poll watchers
+ * __gochan_serve - let the first waiter that can be claimed be served
  * @q: the queue
- * @events: what has become possible, for the watchers
+ *
+ * Poll watchers are not woken: what goes straight to or from a waiter changes
+ * nothing for them. They would be if this were __wake_up_locked_key() and every
+ * claim was lost, and some of them (io_uring, aio) take the event for a fact.
+ *
+ * Context: Any but NMI. The channel's lock is held.
+ */
+void __gochan_serve(struct gochan_queue *q)
+{
+	struct wait_queue_entry *wqe;
+
+	spin_lock(&q->wq.lock);
+	/* The waiters come first; one whose claim is lost leaves the queue. */
+	while (q->nr) {
+		wqe = list_first_entry(&q->wq.head, struct wait_queue_entry,
+				       entry);
+		if (wqe->func(wqe, TASK_NORMAL, 0, NULL))
+			break;
+	}
+	spin_unlock(&q->wq.lock);
+}
+
+/**
+ * __gochan_notify - wake the poll watchers of a queue
+ * @q: the queue; it has no waiters that want to be served
+ * @events: what has become possible
  *
  * A queue that looks empty is left alone without its lock. No watcher is
  * missed: it is added before gochan_poll() takes the channel's lock to look at
@@ -249,17 +277,24 @@ void __gochan_notify(struct gochan_queue *q, __poll_t events)
 }
 
 /**
- * __gochan_notify_all - wake all waiters and all watchers of a queue
- * @q: the queue of a channel that was closed
+ * __gochan_notify_some - wake part of the queue of a closed channel
+ * @q: the queue
+ *
+ * Waiters go first, a few at a time, so that the caller can let interrupts in;
+ * the last call wakes all watchers.
  *
  * Context: Any but NMI. The channel's lock is held.
+ * Return: true if there is more to wake.
  */
-void __gochan_notify_all(struct gochan_queue *q)
+bool __gochan_notify_some(struct gochan_queue *q)
 {
-	if (!waitqueue_active(&q->wq))	/* as in __gochan_notify() */
-		return;
+	/* A wake-up takes about a microsecond: 32 are still a short while. */
+	int nr = 32;
+	bool more = q->nr > nr;
+
 	spin_lock(&q->wq.lock);
-	/* No limit to the exclusive ones: the count 0 is never reached. */
-	__wake_up_locked(&q->wq, TASK_NORMAL, 0);
+	/* The count 0 is never reached: no limit to the exclusive entries. */
+	__wake_up_locked(&q->wq, TASK_NORMAL, more ? nr : 0);
 	spin_unlock(&q->wq.lock);
+	return more;
 }

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels as objects: made, shared, freed, and looked at. What they do is in
+ * chan.c.
+ *
+ * Lifetime and lock order: internal.h.
+ */
+
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <uapi/linux/gochan.h>
+
+#include "../compat.h"
+#include "internal.h"
+
+static size_t gochan_slot_size(size_t elem_size, bool varlen)
+{
+	return varlen ? ALIGN(sizeof(u32) + elem_size, sizeof(u32)) : elem_size;
+}
+
+/**
+ * gochan_footprint - bytes of memory that a channel takes
+ * @elem_size: as for gochan_alloc()
+ * @cap: as for gochan_alloc()
+ * @varlen: for gochan_alloc_varlen()
+ *
+ * Context: Any context.
+ * Return: the number of bytes, or -EINVAL if there cannot be such a channel.
+ */
+ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen)
+{
+	size_t size;
+
+	if (elem_size > GOCHAN_MAX_ELEM_SIZE || cap > INT_MAX)
+		return -EINVAL;
+	if (check_mul_overflow(gochan_slot_size(elem_size, varlen), cap,
+			       &size) || size > GOCHAN_MAX_RING_SIZE)
+		return -EINVAL;
+	return sizeof(struct gochan) + size;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_footprint, GOCHAN_NS);
+
+static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
+				 gfp_t gfp)
+{
+	static struct lock_class_key recvq_key, sendq_key;
+	ssize_t size = gochan_footprint(elem_size, cap, varlen);
+	struct gochan *ch;
+
+	if (size < 0)
+		return ERR_PTR(size);
+
+	ch = kvzalloc(size, gfp);
+	if (!ch)
+		return ERR_PTR(-ENOMEM);
+	ch->elem_size = elem_size;
+	ch->cap = cap;
+	ch->slot_size = gochan_slot_size(elem_size, varlen);
+	ch->varlen = varlen;
+	refcount_set(&ch->refs, 1);
+	spin_lock_init(&ch->lock);
+	gochan_queue_init(&ch->recvq, &recvq_key, "gochan.recvq");
+	gochan_queue_init(&ch->sendq, &sendq_key, "gochan.sendq");
+	return ch;
+}
+
+/**
+ * gochan_alloc - make a channel of elements of one size
+ * @elem_size: bytes per element, 0 to GOCHAN_MAX_ELEM_SIZE (64 KiB)
+ * @cap: elements the channel buffers, 0 (rendezvous) to INT_MAX
+ * @gfp: how to allocate. Channel and ring are one allocation: rings of more
+ *	than a page or two need GFP_KERNEL. __GFP_ACCOUNT is honoured.
+ *
+ * Context: As @gfp says.
+ * Return: the channel with one reference, or ERR_PTR(-EINVAL) if a number is
+ * out of range or the ring larger than GOCHAN_MAX_RING_SIZE (1 GiB), or
+ * ERR_PTR(-ENOMEM).
+ */
+struct gochan *gochan_alloc(size_t elem_size, size_t cap, gfp_t gfp)
+{
+	return gochan_new(elem_size, cap, false, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(gochan_alloc, GOCHAN_NS);
+
+/**
+ * gochan_alloc_varlen - make a channel whose messages keep their own length
+ * @max_size: longest message in bytes, 0 to GOCHAN_MAX_ELEM_SIZE (64 KiB)
+ * @cap: messages the channel buffers, 0 (rendezvous) to INT_MAX
+ * @gfp: as for gochan_alloc()
+ *
+ * Every slot of the ring has room for the longest message.
+ *
+ * Context: As @gfp says.
+ * Return: as gochan_alloc().
+ */
+struct gochan *gochan_alloc_varlen(size_t max_size, size_t cap, gfp_t gfp)
+{
+	return gochan_new(max_size, cap, true, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(gochan_alloc_varlen, GOCHAN_NS);
+
+/**
+ * gochan_get - take another reference
+ * @ch: a channel the caller has a reference to, or NULL
+ *
+ * Context: Any context.
+ * Return: @ch.
+ */
+struct gochan *gochan_get(struct gochan *ch)
+{
+	if (ch)
+		refcount_inc(&ch->refs);
+	return ch;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_get, GOCHAN_NS);
+
+/**
+ * gochan_put - give a reference back; the last one frees the channel
+ * @ch: the channel, or NULL
+ *
+ * Elements still buffered are lost.
+ *
+ * Context: Task context that may sleep, softirq or hardirq; not under a
+ * spinlock, as vfree() has it.
+ */
+void gochan_put(struct gochan *ch)
+{
+	if (!ch || !refcount_dec_and_test(&ch->refs))
+		return;
+	WARN_ON_ONCE(ch->recvq.nr || ch->sendq.nr);
+	/* At once: who makes and drops rings must not outrun the freeing. */
+	kvfree(ch);
+}
+EXPORT_SYMBOL_NS_GPL(gochan_put, GOCHAN_NS);
+
+/**
+ * gochan_len - number of elements buffered
+ * @ch: the channel, or NULL
+ *
+ * Context: Any context.
+ * Return: the number, which may be out of date at once; sleeping senders do not
+ * count.
+ */
+size_t gochan_len(const struct gochan *ch)
+{
+	return ch ? READ_ONCE(ch->len) : 0;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_len, GOCHAN_NS);
+
+/**
+ * gochan_cap - number of elements the channel can buffer
+ * @ch: the channel, or NULL
+ *
+ * Context: Any context.
+ * Return: the number given to gochan_alloc(); 0 for a rendezvous channel.
+ */
+size_t gochan_cap(const struct gochan *ch)
+{
+	return ch ? ch->cap : 0;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_cap, GOCHAN_NS);
+
+/**
+ * gochan_stat - state of a channel at one instant
+ * @ch: the channel
+ * @st: filled in
+ *
+ * Context: Any context but NMI.
+ */
+void gochan_stat(struct gochan *ch, struct gochan_stat *st)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&ch->lock, flags);
+	*st = (struct gochan_stat) {
+		.elem_size = ch->elem_size,
+		.cap = ch->cap,
+		.len = ch->len,
+		.senders = ch->sendq.nr,
+		.receivers = ch->recvq.nr,
+		.varlen = ch->varlen,
+		.closed = ch->closed,
+	};
+	spin_unlock_irqrestore(&ch->lock, flags);
+}
+EXPORT_SYMBOL_NS_GPL(gochan_stat, GOCHAN_NS);
+
+/**
+ * gochan_poll - the poll operation of a file that stands for a channel
+ * @ch: the channel
+ * @file: the file being polled
+ * @pt: where the caller wants to be woken from; may be NULL
+ *
+ * EPOLLIN means that a receive would not wait, EPOLLOUT that a send would not,
+ * whether it succeeds or fails; EPOLLHUP and EPOLLRDHUP that the channel is
+ * closed. Each element that becomes receivable and each slot that becomes free
+ * wakes the watchers; so does, on a rendezvous channel, a sleeper of the other
+ * side. A value handed to a sleeping receiver changes nothing for them, nor
+ * does a slot that a sleeping sender fills as soon as it is free.
+ *
+ * Context: Process context.
+ * Return: the events that hold now.
+ */
+__poll_t gochan_poll(struct gochan *ch, struct file *file,
+		     struct poll_table_struct *pt)
+{
+	__poll_t events = 0;
+	unsigned long flags;
+
+	/* Register first, look second: see __gochan_notify(). */
+	poll_wait(file, &ch->recvq.wq, pt);
+	poll_wait(file, &ch->sendq.wq, pt);
+
+	spin_lock_irqsave(&ch->lock, flags);
+	if (ch->len || ch->sendq.nr || ch->closed)
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (ch->len < ch->cap || ch->recvq.nr || ch->closed)
+		events |= EPOLLOUT | EPOLLWRNORM;
+	if (ch->closed)
+		events |= EPOLLHUP | EPOLLRDHUP;
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return events;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_poll, GOCHAN_NS);
