@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# build-kernel.sh FLAVOUR: build one of the test kernels in the cache, if it is
+# not there yet, and print its build directory.
+#
+#   uml, uml-debug       User Mode Linux of the stock kernel's version
+#   qemu-debug           x86-64 of that version with all checkers
+#   matrix-SERIES        x86-64 of another series (6.12, 7.3) without them
+#
+# Exit status 3: the mirror has no sources of that series.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+flavour=${1:?which flavour}
+series='' arch=x86_64 image=bzImage
+case $flavour in
+uml)		fragments=(base uml) arch=um image=linux ;;
+uml-debug)	fragments=(base uml debug) arch=um image=linux ;;
+qemu-debug)	fragments=(base x86 debug debug-x86) ;;
+matrix-*)	fragments=(base x86) series=${flavour#matrix-} ;;
+*)		die "no such kernel flavour: $flavour" ;;
+esac
+fragments=("${fragments[@]/#/$SCRIPTS/configs/}")
+fragments=("${fragments[@]/%/.config}")
+
+# check_config CONFIG FRAGMENT...: Kconfig drops what it cannot satisfy without
+# a word, and a checker that is silently off finds nothing.
+check_config() {
+	local config=$1 line name bad=0
+	shift
+
+	while read -r line; do
+		name=${line%%=*}
+		case $line in
+		*=n)	! grep -q "^$name=" "$config" ;;
+		*)	grep -qxF "$line" "$config" ;;
+		esac && continue
+		say "$flavour: wanted $line, got $(grep -w "$name" "$config" ||
+			echo "no such option")"
+		bad=1
+	done < <(grep -h '^CONFIG_' "$@")
+	[ "$bad" = 0 ] ||
+		die "the configuration of $flavour is not what it should be;" \
+		    "correct scripts/configs"
+}
+
+configure() {
+	cd "$source"
+	# The build directory must not be configured by the caller's variables.
+	env -u MAKEFLAGS -u KCONFIG_CONFIG ARCH=$arch \
+		scripts/kconfig/merge_config.sh -n -O "$dir" "${fragments[@]}"
+}
+
+# Built in place, so that an interrupted build goes on where it stopped; the
+# stamp says that it is complete.
+build() {
+	[ ! -e "$dir/.complete" ] || return 0
+	mkdir -p "$dir"
+	run_logged "configure $flavour" "$LOGS/config-$flavour.log" configure ||
+		die "cannot configure $flavour; see the log"
+	check_config "$dir/.config" "${fragments[@]}"
+	run_logged "kernel $flavour" "$LOGS/kernel-$flavour.log" \
+		make -C "$source" O="$dir" ARCH=$arch -j"$(jobs_wanted)" \
+		"$image" modules ||
+		die "cannot build the $flavour kernel; see the log"
+	touch "$dir/.complete"
+}
+
+# shellcheck disable=SC2086  # no series, no argument
+source=$("$SCRIPTS/fetch.sh" source $series) || exit $?
+key=$(short_hash "${fragments[@]}" <(gcc --version))
+dir=$CACHE/kernel/$flavour-$(basename "$source")-$key
+with_lock "kernel-$flavour" build
+echo "$dir"

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# build-matrix.sh [SERIES]...: build the modules for other kernel series, with
+# warnings as errors, and run all tests there. A series that the mirror does
+# not offer is skipped, with the reason.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$SCRIPTS/results.sh"
+
+[ $# -gt 0 ] || set -- 6.12 7.3
+"$SCRIPTS/deps.sh"
+total=$OUT/result/matrix
+mkdir -p "${total%/*}"
+: >"$total"
+summary=()
+for series; do
+	say "tests on $series"
+	rc=0
+	counts=$("$SCRIPTS/run-tier.sh" "matrix-$series") || rc=$?
+	case $rc in
+	0)
+		echo "$counts" >>"$total"
+		summary+=("$series: $counts (passed failed skipped)")
+		;;
+	3)
+		echo 0 0 1 >>"$total"
+		summary+=("$series: SKIP, the mirror has no linux-source-$series")
+		;;
+	*)
+		echo 0 1 0 >>"$total"
+		summary+=("$series: FAILED, see above")
+		;;
+	esac
+done
+for line in "${summary[@]}"; do
+	say "$line"
+done
+# shellcheck disable=SC2046  # three numbers
+closing_line $(sum_counts <"$total")

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Install what building and testing need and this system lacks. On systems
+# without apt, say what is missing and go on if nothing essential is.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+# Packages, each with a command or file that other systems can look for; a *
+# marks what only some checks need.
+needed() {
+	cat <<-'END'
+	build-essential		cc
+	linux-headers-amd64	/lib/modules
+	flex			flex
+	bison			bison
+	bc			bc
+	libelf-dev		/usr/include/libelf.h
+	libssl-dev		/usr/include/openssl/ssl.h
+	xz-utils		xz
+	zstd			zstd
+	cpio			cpio
+	rsync			rsync
+	kmod			depmod
+	python3			python3
+	perl			perl
+	qemu-system-x86		qemu-system-x86_64
+	busybox-static		busybox
+	gcc-multilib		/usr/include/asm/types.h
+	debian-archive-keyring	*/usr/share/keyrings/debian-archive-keyring.gpg
+	sparse			*sparse
+	shellcheck		*shellcheck
+	END
+}
+
+install_missing() {
+	local missing=() package sudo=()
+
+	while read -r package _; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
+			2>/dev/null)" = installed ] || missing+=("$package")
+	done < <(needed)
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		have sudo || die "missing packages: ${missing[*]};" \
+			"install them as root, there is no sudo here"
+		sudo=(sudo)
+	fi
+	apt_install "${missing[@]}" && return
+	# Lists that are absent or older than the mirror are the usual cause.
+	run_logged "apt-get update" "$LOGS/apt-update.log" \
+		"${sudo[@]}" apt-get -q update ||
+		die "apt-get update failed; check the network and apt's sources"
+	apt_install "${missing[@]}" ||
+		die "cannot install: ${missing[*]}; see $LOGS/deps.log"
+}
+
+apt_install() {
+	say "installing $*"
+	run_logged "install $# packages" "$LOGS/deps.log" \
+		"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y --no-install-recommends install "$@"
+}
+
+report_missing() {
+	local package probe missing=() optional=()
+
+	while read -r package probe; do
+		case $probe in
+		\*/*)	[ -e "${probe#\*}" ] || optional+=("${probe#\*}") ;;
+		\**)	have "${probe#\*}" || optional+=("${probe#\*}") ;;
+		/*)	[ -e "$probe" ] || missing+=("$probe") ;;
+		*)	have "$probe" || missing+=("$probe") ;;
+		esac
+	done < <(needed)
+	[ ${#optional[@]} = 0 ] ||
+		say "some checks will not run without: ${optional[*]}"
+	[ ${#missing[@]} = 0 ] ||
+		die "this system lacks ${missing[*]}; install what provides them"
+}
+
+if have apt-get && have dpkg-query; then
+	install_missing
+else
+	report_missing
+fi

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# Helpers for jobs inside a test guest.
+
+KMEMLEAK=/sys/kernel/debug/kmemleak
+
+loaded() {
+	grep -q "^$1 " /proc/modules
+}
+
+# report_leaks: kmemleak reports only objects older than five seconds, and a
+# pointer in a register during one scan may be found in the next.
+report_leaks() {
+	[ -e $KMEMLEAK ] || return 0
+	sleep 6
+	echo scan >$KMEMLEAK
+	echo scan >$KMEMLEAK
+	[ -n "$(cat $KMEMLEAK)" ] || return 0
+	cat $KMEMLEAK
+	echo "gochan-guest: unreferenced object" >/dev/kmsg
+	return 1
+}
+
+# lockdep_on: one report, whoever caused it, turns lockdep off, and what it
+# does not find after that means nothing.
+lockdep_on() {
+	[ -e /proc/lockdep_stats ] || return 0
+	grep -q 'debug_locks: *1' /proc/lockdep_stats && return 0
+	echo "lockdep was turned off during the run, see the kernel log"
+	return 1
+}
+
+# unload MODULE: and tell the host how that went.
+unload() {
+	loaded "$1" || return 0
+	if rmmod "$1"; then
+		echo "@unload ok $1"
+	else
+		echo "@unload failed $1"
+		return 1
+	fi
+}
+
+# unload_modules: every module of ours goes, users first.
+unload_modules() {
+	local module failed=0
+
+	for module in gochan_kunit gochan gochan_core; do
+		unload $module || failed=1
+	done
+	return $failed
+}
+
+# finish: what every test job ends with.
+finish() {
+	local failed=0
+
+	report_leaks || failed=1
+	unload_modules || failed=1
+	lockdep_on || failed=1
+	report_leaks || failed=1
+	return $failed
+}

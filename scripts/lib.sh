@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Helpers shared by the scripts here. Source it after "set -euo pipefail".
+
+# What make passes down is meant for one build, not for those started here.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
+# The three places that scripts write to:
+#   CACHE  kernels, sources and packages, shared by all checkouts
+#   OUT    everything that belongs to this checkout
+#   LOGS   one log per step and per boot
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # used by those who source this
+SCRIPTS=$REPO/scripts
+CACHE=${GOCHAN_CACHE:-${HOME:?is not set; set it, or GOCHAN_CACHE}/.cache/gochan}
+OUT=$REPO/out
+LOGS=$OUT/log
+mkdir -p "$CACHE" "$LOGS"
+
+# An interrupt ends the whole chain of scripts, also when the program that ran
+# at that moment (QEMU, say) took it for an orderly request to stop.
+trap 'exit 130' INT TERM
+
+# One clear sentence that names what is missing and the next step.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# Progress goes to stderr, so that stdout carries results only.
+say() {
+	printf '[%4ds] %s\n' "$SECONDS" "$*" >&2
+}
+
+have() {
+	command -v "$1" >/dev/null 2>&1
+}
+
+jobs_wanted() {
+	nproc 2>/dev/null || echo 1
+}
+
+# report_progress LABEL LOG: until killed, say how far LOG has got. A terminal
+# gets one line that is rewritten; a log file gets a line every 30 seconds.
+report_progress() {
+	local label=$1 log=$2 owner=$$ start=$SECONDS objects spent
+
+	while sleep 1 && kill -0 "$owner" 2>/dev/null; do
+		spent=$((SECONDS - start))
+		objects=$(grep -cE '^ +(CC|LD|AS|AR|HOSTCC)\b' "$log" || true)
+		[ "$objects" = 0 ] || objects=", $objects objects"
+		if [ -t 2 ]; then
+			printf '\r[%4ds] %s: %ds%s ' "$SECONDS" "$label" \
+				"$spent" "${objects#0}" >&2
+		elif [ $((spent % 30)) = 0 ]; then
+			say "$label: ${spent}s${objects#0}"
+		fi
+	done
+}
+
+# run_logged LABEL LOG COMMAND...: run a long step with its output in LOG. If
+# it fails, show the end of the log and where the rest is.
+run_logged() {
+	local label=$1 log=$2 start=$SECONDS reporter rc=0
+	shift 2
+
+	mkdir -p "$(dirname "$log")"
+	: >"$log"
+	report_progress "$label" "$log" &
+	reporter=$!
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	kill "$reporter" 2>/dev/null || true
+	wait "$reporter" 2>/dev/null || true
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ "$rc" != 0 ]; then
+		say "$label: failed after $((SECONDS - start))s, log in $log"
+		grep -nE '(error|ERROR|warning):|Error [0-9]' "$log" |
+			head -n 20 >&2 || tail -n 20 "$log" >&2
+		return "$rc"
+	fi
+	say "$label: done in $((SECONDS - start))s"
+}
+
+# with_lock NAME COMMAND...: two checkouts may fill the same cache at once.
+with_lock() {
+	local lock=$CACHE/locks/$1 fd
+	shift
+
+	mkdir -p "${lock%/*}"
+	exec {fd}>"$lock"
+	if ! flock -n "$fd"; then
+		say "waiting for another run that holds $lock"
+		flock "$fd"
+	fi
+	"$@" {fd}>&-
+	exec {fd}>&-
+}
+
+# short_hash FILE...: names a cache entry after what it was made from.
+short_hash() {
+	cat "$@" | sha256sum | cut -c1-12
+}
+
+# module_files BUILD-DIRECTORY: --add arguments, one per line, that put the
+# modules of a build into a guest.
+module_files() {
+	local build=$1 module
+
+	for module in kmod/core/gochan_core kmod/dev/gochan kunit/gochan_kunit; do
+		[ ! -e "$build/$module.ko" ] ||
+			printf '%s\n' --add \
+				"$build/$module.ko:modules/${module##*/}.ko"
+	done
+}
+
+# newest PATH...: the one with the highest version that exists, or nothing.
+newest() {
+	local path
+
+	for path; do
+		case $path in
+		*.tmp)	;;
+		*)	[ ! -e "$path" ] || echo "$path" ;;
+		esac
+	done | sort -V | tail -n 1
+}
+
+# The newest installed stock headers, as a release such as 6.1.0-N-amd64.
+stock_release() {
+	local dir
+
+	dir=$(newest /usr/src/linux-headers-[0-9]*-amd64)
+	[ -n "$dir" ] ||
+		die "no stock kernel headers are installed; run scripts/deps.sh"
+	echo "${dir#/usr/src/linux-headers-}"
+}
+
+# What to build against for the stock kernel; a kernel of the user's own comes
+# as VMLINUZ together with KDIR.
+stock_headers() {
+	if [ -n "${VMLINUZ:-}" ]; then
+		echo "${KDIR:?is not set; name the tree that VMLINUZ was built from}"
+	else
+		echo "/usr/src/linux-headers-$(stock_release)"
+	fi
+}
