@@ -14,6 +14,24 @@ total=$OUT/result/matrix
 mkdir -p "${total%/*}"
 : >"$total"
 summary=()
+
+# sparse_report SERIES: one word, or the reason why not.
+sparse_report() {
+	local kdir out rc=0
+
+	kdir=$("$SCRIPTS/build-kernel.sh" "matrix-$1")
+	out=$("$SCRIPTS/sparse.sh" "sparse-$1" "$kdir" ARCH=x86_64) || rc=$?
+	case $rc in
+	0)	echo "clean" ;;
+	77)	echo "skipped, $out" ;;
+	*)
+		echo "$out" >&2
+		echo 0 1 0 >>"$total"
+		echo "FAILED, see above"
+		;;
+	esac
+}
+
 for series; do
 	say "tests on $series"
 	rc=0
@@ -21,7 +39,9 @@ for series; do
 	case $rc in
 	0)
 		echo "$counts" >>"$total"
-		summary+=("$series: $counts (passed failed skipped)")
+		read -r p f s <<<"$counts"
+		summary+=("$series: $p passed, $f failed, $s skipped"
+			  "$series: sparse $(sparse_report "$series")")
 		;;
 	3)
 		echo 0 0 1 >>"$total"

@@ -10,8 +10,8 @@
 tier_scale() {
 	case $1 in
 	qemu-debug)	echo 5 ;;
-	stock | uml | uml-debug | matrix-*)	echo 100 ;;
-	*)		die "no such tier: $1" ;;
+	matrix-*)	echo 25 ;;
+	*)		echo 100 ;;
 	esac
 }
 

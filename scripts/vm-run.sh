@@ -95,7 +95,7 @@ probe_kvm() {
 # The kernel parameters that all guests share: log everything, end at the
 # first oops or panic instead of waiting for the time limit.
 common_args=(console=ttyS0 ignore_loglevel panic=-1 oops=panic rdinit=/init
-	kunit.enable=1)
+	kunit.enable=1 kunit.autorun=1)
 
 boot_qemu() {
 	local accel=(-accel "tcg,thread=multi" -cpu "qemu64,+smep,+smap")
