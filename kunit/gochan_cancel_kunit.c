@@ -173,7 +173,8 @@ static void deadline_before_time_began(struct kunit *test)
 		quickest = min(quickest,
 			       expect_timeout(test, ch, param->send,
 					      CLOCK_MONOTONIC, -NSEC_PER_SEC));
-	KUNIT_EXPECT_LT(test, quickest, (s64)20 * USEC_PER_MSEC);
+	/* Slept on, it was 350 ms and more; emulation alone is far below. */
+	KUNIT_EXPECT_LT(test, quickest, (s64)100 * USEC_PER_MSEC);
 	expect_as_before(test, ch);
 }
 

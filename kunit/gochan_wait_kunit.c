@@ -442,6 +442,36 @@ static void poll_watchers_are_woken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, op->val, 6ULL);
 }
 
+/* More sleepers than a close wakes in one go, and a watcher behind them. */
+#define NR_CROWD	70
+
+static void close_wakes_a_crowd(struct kunit *test)
+{
+	size_t cap = param_cap(test);
+	struct gochan *ch = gct_chan(test, sizeof(u64), cap);
+	bool senders = cap;
+	struct gct_op *ops[NR_CROWD];
+	struct watcher w = { };
+	unsigned int i;
+
+	if (senders)
+		fill(test, ch);
+	for (i = 0; i < NR_CROWD; i++)
+		ops[i] = senders ? gct_park_send(test, ch, i) :
+				   gct_park_recv(test, ch);
+	init_poll_funcptr(&w.pt, watcher_add);
+	gochan_poll(ch, NULL, &w.pt);
+	KUNIT_EXPECT_EQ(test, 0, gochan_close(ch));
+	GCT_EXPECT_STAT(test, ch, cap, 0, 0, true);
+	/* One event on each of its two queues. */
+	KUNIT_EXPECT_EQ(test, watcher_wakeups(&w), 2U);
+	while (w.nr--)
+		remove_wait_queue(w.on[w.nr].wq, &w.on[w.nr].wqe);
+	for (i = 0; i < NR_CROWD; i++)
+		KUNIT_EXPECT_EQ(test, senders ? -EPIPE : 0,
+				gct_finish(test, ops[i]));
+}
+
 static struct kunit_case wait_cases[] = {
 	KUNIT_CASE_PARAM(fifo_through_wraps, cap_gen_params),
 	KUNIT_CASE_PARAM(senders_are_served_in_order, cap_gen_params),
@@ -457,6 +487,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE_PARAM(sleeper_drops_last_reference, cap_gen_params),
 	KUNIT_CASE_PARAM(poll_tells_what_is_possible, cap_gen_params),
 	KUNIT_CASE(poll_watchers_are_woken),
+	KUNIT_CASE_PARAM(close_wakes_a_crowd, cap_gen_params),
 	{}
 };
 

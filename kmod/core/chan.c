@@ -556,17 +556,22 @@ int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len, bool *ok,
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_msg, GOCHAN_NS);
 
-/* Wake everybody on a queue of a closed channel, with pauses for interrupts. */
-static void gochan_dismiss(struct gochan *ch, struct gochan_queue *q)
+/*
+ * Wake some waiters of a closed channel, or when there are none left its poll
+ * watchers. Return true if there is more to do.
+ */
+static bool __gochan_dismiss_some(struct gochan *ch)
 {
-	unsigned long flags;
-	bool more;
+	/* A wake-up takes about a microsecond: 32 are still a short while. */
+	unsigned int budget = 32;
 
-	do {
-		spin_lock_irqsave(&ch->lock, flags);
-		more = __gochan_notify_some(q);
-		spin_unlock_irqrestore(&ch->lock, flags);
-	} while (more);
+	__gochan_dismiss(&ch->recvq, &budget);
+	__gochan_dismiss(&ch->sendq, &budget);
+	if (ch->recvq.nr || ch->sendq.nr)
+		return true;
+	__gochan_notify_all(&ch->recvq);
+	__gochan_notify_all(&ch->sendq);
+	return false;
 }
 
 /**
@@ -584,6 +589,7 @@ int gochan_close(struct gochan *ch)
 {
 	unsigned long flags;
 	int err = -ESHUTDOWN;
+	bool more = false;
 
 	if (!ch)
 		return -EBADF;
@@ -595,15 +601,17 @@ int gochan_close(struct gochan *ch)
 		 * who sees the channel closed sees what was sent before.
 		 */
 		smp_store_release(&ch->closed, true);
+		more = __gochan_dismiss_some(ch);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&ch->lock, flags);
-	if (err)
-		return err;
 
-	/* From here on nobody begins to wait. */
-	gochan_dismiss(ch, &ch->recvq);
-	gochan_dismiss(ch, &ch->sendq);
-	return 0;
+	/* A crowd is woken with pauses for interrupts: nobody joins it now. */
+	while (more) {
+		spin_lock_irqsave(&ch->lock, flags);
+		more = __gochan_dismiss_some(ch);
+		spin_unlock_irqrestore(&ch->lock, flags);
+	}
+	return err;
 }
 EXPORT_SYMBOL_NS_GPL(gochan_close, GOCHAN_NS);

@@ -73,7 +73,7 @@ struct gochan_xfer {
  *
  * As long as the channel is open, elements in the ring mean that no receiver
  * waits, and a slot that is free means that no sender waits. Once it is closed
- * nobody waits.
+ * nobody begins to wait, and gochan_close() is about to wake who still does.
  */
 struct gochan {
 	u32 elem_size;
@@ -153,6 +153,7 @@ void gochan_cancel(struct gochan_waiter *w);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
 void __gochan_serve(struct gochan_queue *q);
 void __gochan_notify(struct gochan_queue *q, __poll_t events);
-bool __gochan_notify_some(struct gochan_queue *q);
+void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget);
+void __gochan_notify_all(struct gochan_queue *q);
 
 #endif /* _GOCHAN_INTERNAL_H */

@@ -230,6 +230,16 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 	return 0;
 }
 
+/* Call the wake function of a queue's first waiter; the queue has one. */
+static int __gochan_wake_first(struct gochan_queue *q)
+{
+	struct wait_queue_entry *wqe;
+
+	/* The waiters come before all watchers: gochan_waiter_init(). */
+	wqe = list_first_entry(&q->wq.head, struct wait_queue_entry, entry);
+	return wqe->func(wqe, TASK_NORMAL, 0, NULL);
+}
+
 /**
  * __gochan_serve - let the first waiter that can be claimed be served
  * @q: the queue
@@ -242,16 +252,25 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
  */
 void __gochan_serve(struct gochan_queue *q)
 {
-	struct wait_queue_entry *wqe;
-
 	spin_lock(&q->wq.lock);
-	/* The waiters come first; one whose claim is lost leaves the queue. */
-	while (q->nr) {
-		wqe = list_first_entry(&q->wq.head, struct wait_queue_entry,
-				       entry);
-		if (wqe->func(wqe, TASK_NORMAL, 0, NULL))
-			break;
-	}
+	/* Who cannot be claimed leaves the queue, so this ends. */
+	while (q->nr && !__gochan_wake_first(q))
+		;
+	spin_unlock(&q->wq.lock);
+}
+
+/**
+ * __gochan_dismiss - wake waiters of a closed channel
+ * @q: the queue
+ * @budget: how many at the most; what is left of it is stored back
+ *
+ * Context: Any but NMI. The channel's lock is held.
+ */
+void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget)
+{
+	spin_lock(&q->wq.lock);
+	for (; q->nr && *budget; --*budget)
+		__gochan_wake_first(q);
 	spin_unlock(&q->wq.lock);
 }
 
@@ -277,24 +296,17 @@ void __gochan_notify(struct gochan_queue *q, __poll_t events)
 }
 
 /**
- * __gochan_notify_some - wake part of the queue of a closed channel
- * @q: the queue
- *
- * Waiters go first, a few at a time, so that the caller can let interrupts in;
- * the last call wakes all watchers.
+ * __gochan_notify_all - wake all poll watchers of a queue, exclusive or not
+ * @q: the queue of a closed channel; it has no waiters
  *
  * Context: Any but NMI. The channel's lock is held.
- * Return: true if there is more to wake.
  */
-bool __gochan_notify_some(struct gochan_queue *q)
+void __gochan_notify_all(struct gochan_queue *q)
 {
-	/* A wake-up takes about a microsecond: 32 are still a short while. */
-	int nr = 32;
-	bool more = q->nr > nr;
-
+	if (!waitqueue_active(&q->wq))	/* as in __gochan_notify() */
+		return;
 	spin_lock(&q->wq.lock);
-	/* The count 0 is never reached: no limit to the exclusive entries. */
-	__wake_up_locked(&q->wq, TASK_NORMAL, more ? nr : 0);
+	/* The count 0 is never reached: no limit to the exclusive ones. */
+	__wake_up_locked(&q->wq, TASK_NORMAL, 0);
 	spin_unlock(&q->wq.lock);
-	return more;
 }
