@@ -23,23 +23,49 @@ static const struct gochan_op gochan_dev_ops[] = {
 	},
 };
 
+/*
+ * The first command on an open device mounts the pseudo filesystem, and it
+ * stays until the device is released: who makes and drops one object after the
+ * other does not mount each time. Not in open, which runs under a mutex that
+ * all misc devices share.
+ */
+static int gochan_dev_pin(struct file *file)
+{
+	int err;
+
+	if (READ_ONCE(file->private_data))
+		return 0;
+	err = gochan_fs_pin();
+	if (err)
+		return err;
+	/* Two threads may come at the same time; one pin is enough. */
+	if (cmpxchg(&file->private_data, NULL, file))
+		gochan_fs_release();
+	return 0;
+}
+
 static long gochan_dev_ioctl(struct file *file, unsigned int cmd,
 			     unsigned long arg)
 {
+	int err = gochan_dev_pin(file);
+
+	if (err)
+		return err;
 	return gochan_dispatch(gochan_dev_ops, ARRAY_SIZE(gochan_dev_ops),
 			       file, cmd, arg);
 }
 
 static int gochan_dev_open(struct inode *inode, struct file *file)
 {
-	int err = gochan_fs_pin();
-
-	return err ?: nonseekable_open(inode, file);
+	/* Here the misc device left itself; we mark the pin with it. */
+	file->private_data = NULL;
+	return nonseekable_open(inode, file);
 }
 
 static int gochan_dev_release(struct inode *inode, struct file *file)
 {
-	gochan_fs_release();
+	if (file->private_data)
+		gochan_fs_release();
 	return 0;
 }
 

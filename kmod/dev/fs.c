@@ -4,8 +4,7 @@
  * inode of its own, so that fstat() tells whether two descriptors are one
  * object, and a name under /proc/PID/fd.
  *
- * It is mounted while there are objects, or the device is open, so that a user
- * who makes and drops one object after the other does not mount each time. It
+ * It is mounted while there are objects, or the device is open and in use. It
  * cannot be mounted for the module's whole life: its superblock holds the
  * module, which could never be removed.
  */
