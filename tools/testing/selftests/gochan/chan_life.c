@@ -577,7 +577,8 @@ TEST_F(restarted, deadline_holds_while_signals_arrive)
 {
 	struct peer *peer = peer_new(self->fd, 1);
 
-	peer->deadline = in_ms(400);
+	/* Far enough for a slow machine to get several signals through. */
+	peer->deadline = in_ms(3000);
 	peer_fork(peer, variant->fn);
 	while (!peer_done(peer) &&
 	       now_ns(CLOCK_MONOTONIC) < peer->deadline + STATE_TIMEOUT) {
@@ -1111,8 +1112,46 @@ TEST_F(quota, is_shared_by_a_users_processes_and_not_with_others)
 	EXPECT_EQ(-EDQUOT, peer_join(other));
 }
 
+/* Leaves what it made to a child, which waits to be told to go, and exits. */
+static int peer_bequeath(struct peer *peer)
+{
+	int fds[32], error;
+	__u64 value;
+
+	if (!become(peer->value))
+		return PEER_FAILED;
+	peer->count = create_all(fds, ARRAY_SIZE(fds), 8, 1, &error);
+	if (!fork_child()) {
+		/* Outlive the creator, which goes once we sleep. */
+		prctl(PR_SET_PDEATHSIG, 0);
+		_exit(recv_u64(peer->fd, &value));
+	}
+	return wait_for(has_waiters(peer->fd, 0, 1)) ? error : PEER_FAILED;
+}
+
 /* Charged to who created it, for as long as anybody has it. */
-TEST_F(quota, stays_charged_while_another_user_holds_the_channel)
+TEST_F(quota, stays_charged_when_the_creator_has_gone)
+{
+	struct peer *first, *second;
+	int fd;
+
+	if (!self->usable)
+		SKIP(return, "cannot set " PARAMETERS "*");
+	fd = new_chan(0, 8, 0);
+	ASSERT_EQ(0, write_text(OBJECTS, "3"));
+	first = peer_start(peer_bequeath, fd, USER_A);
+	EXPECT_EQ(-EDQUOT, peer_join(first));
+	EXPECT_EQ(3, first->count);
+	await_waiters(fd, 0, 1);
+	second = peer_start(peer_hold, fd, USER_A);
+	await_waiters(fd, 0, 2);
+	EXPECT_EQ(0, second->count);
+	EXPECT_EQ(0, send_u64(fd, 0));
+	EXPECT_EQ(0, send_u64(fd, 0));
+	EXPECT_EQ(-EDQUOT, peer_join(second));
+}
+
+TEST_F(quota, does_not_count_what_was_inherited_from_root)
 {
 	int fds[32], error, n, i;
 	struct peer *peer;
