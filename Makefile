@@ -20,8 +20,8 @@ modules_install:
 	$(kbuild) INSTALL_MOD_DIR=updates modules_install
 
 clean:
-	$(kbuild) clean
 	rm -rf out
+	$(kbuild) clean
 
 run:
 	@scripts/run.sh "$(FILE)"

@@ -120,10 +120,13 @@ refresh_backports() {
 		echo "deb [signed-by=$keyring] $site $suite main"
 	done >"$dir/sources.list"
 	mapfile -t opts < <(backports_options)
-	run_logged "package lists of later suites" "$LOGS/apt-backports.log" \
-		apt-get -q "${opts[@]}" -o APT::Sandbox::User=root update ||
-		true	# a suite that is gone shows as a missing package below
-	touch "$dir/fresh"
+	# A suite that is gone fails the update, too, and shows as a missing
+	# package below; only a full success is good for a day.
+	if run_logged "package lists of later suites" \
+		"$LOGS/apt-backports.log" \
+		apt-get -q "${opts[@]}" -o APT::Sandbox::User=root update; then
+		touch "$dir/fresh"
+	fi
 }
 
 stock_source() {

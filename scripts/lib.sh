@@ -4,7 +4,7 @@
 # Helpers shared by the scripts here. Source it after "set -euo pipefail".
 
 # What make passes down is meant for one build, not for those started here.
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES W C O M ARCH KCFLAGS
 
 # The three places that scripts write to:
 #   CACHE  kernels, sources and packages, shared by all checkouts
@@ -14,6 +14,10 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # used by those who source this
 SCRIPTS=$REPO/scripts
 CACHE=${GOCHAN_CACHE:-${HOME:?is not set; set it, or GOCHAN_CACHE}/.cache/gochan}
+case $CACHE in
+/*)	;;
+*)	CACHE=$PWD/$CACHE ;;
+esac
 OUT=$REPO/out
 LOGS=$OUT/log
 mkdir -p "$CACHE" "$LOGS"
@@ -107,6 +111,10 @@ short_hash() {
 module_files() {
 	local build=$1 module
 
+	for module in kmod/core/gochan_core kmod/dev/gochan; do
+		[ -e "$build/$module.ko" ] ||
+			die "$module.ko was not built; see the log in $LOGS"
+	done
 	for module in kmod/core/gochan_core kmod/dev/gochan kunit/gochan_kunit; do
 		[ ! -e "$build/$module.ko" ] ||
 			printf '%s\n' --add \

@@ -17,7 +17,8 @@ for program in $PROGRAMS; do
 	echo "@begin $program"
 	timeout "$PROGRAM_LIMIT" setsid "./$program"
 	status=$?
-	echo "@end $program $status"
+	# On a line of its own, whatever the program left behind.
+	printf '\n@end %s %s\n' "$program" "$status"
 	# A program that was ended leaves its children behind.
 	[ $status -lt 124 ] || killall5 -9
 done

@@ -14,8 +14,11 @@ loaded() {
 report_leaks() {
 	[ -e $KMEMLEAK ] || return 0
 	sleep 6
-	echo scan >$KMEMLEAK
-	echo scan >$KMEMLEAK
+	# It turns itself off when it runs out of memory, and then finds nothing.
+	if ! echo scan >$KMEMLEAK || ! echo scan >$KMEMLEAK; then
+		echo "kmemleak was turned off during the run, see the kernel log"
+		return 1
+	fi
 	[ -n "$(cat $KMEMLEAK)" ] || return 0
 	cat $KMEMLEAK
 	echo "gochan-guest: unreferenced object" >/dev/kmsg
