@@ -71,7 +71,8 @@ build_selftests() {
 source=$("$SCRIPTS/fetch.sh" source)
 find_kernel
 build=$("$SCRIPTS/build-modules.sh" "$tier" "$kdir" "${make_args[@]}")
-mapfile -t files < <(module_files "$build")
+list=$(module_files "$build")
+mapfile -t files <<<"$list"
 job=/guest/kunit.sh programs=''
 if [ -n "$kunit" ] && [ ! -e "$build/kunit/gochan_kunit.ko" ]; then
 	die "no kunit/gochan_kunit.ko was built; there are no KUnit suites to run"
@@ -89,8 +90,8 @@ rc=0
 	--env "SCALE=$scale" --env "WITH_KUNIT=$kunit" \
 	--env "PROGRAMS=$programs" \
 	--env "PROGRAM_LIMIT=$(tier_program_limit "$tier")" \
-	> >(tee "$LOGS/$tier.output" | follow_selftests "$results") || rc=$?
-wait $! || true
+	| tee "$LOGS/$tier.output" | follow_selftests "$results" ||
+	rc=${PIPESTATUS[0]}
 
 if [ -n "$kunit" ]; then
 	counts=$(kunit_counts "$tier" "$LOGS/$tier.console" \

@@ -17,7 +17,8 @@ mkdir -p "$OUT/demo"
 run_logged "demo" "$LOGS/build-demo.log" \
 	make -C "$REPO/tools/demo" "OUTPUT=$OUT/demo" ||
 	die "the demo does not build; fix what the log shows"
-mapfile -t files < <(module_files "$build")
+list=$(module_files "$build")
+mapfile -t files <<<"$list"
 "$SCRIPTS/vm-run.sh" --name run --kernel "$kernel" --job /guest/demo.sh \
 	"${files[@]}" --add "$OUT/demo:demo" \
 	--add "$REPO/tools/demo/demo.sh:demo/demo.sh" \

@@ -10,7 +10,8 @@ set -euo pipefail
 "$SCRIPTS/deps.sh"
 kernel=$("$SCRIPTS/fetch.sh" image)
 build=$("$SCRIPTS/build-modules.sh" stock "$(stock_headers)")
-mapfile -t files < <(module_files "$build")
+list=$(module_files "$build")
+mapfile -t files <<<"$list"
 for part in selftests demo; do
 	[ ! -d "$OUT/$part" ] || files+=(--add "$OUT/$part:$part")
 done
