@@ -41,6 +41,9 @@ check-debug:
 check-matrix:
 	@scripts/build-matrix.sh
 
+bench:
+	@scripts/bench.sh
+
 help:
 	@echo 'make                   build the modules (KDIR= O= W= C= as in Kbuild)'
 	@echo 'make modules_install   install them below updates/ and run depmod'
@@ -51,9 +54,10 @@ help:
 	@echo 'make check             style, sparse, kernel-doc, user-space headers'
 	@echo 'make check-debug       the tests under lockdep, KASAN, kmemleak, ...'
 	@echo 'make check-matrix      the tests on newer kernels'
+	@echo 'make bench             compare with the kernel'\''s own structures'
 	@echo
 	@echo 'run, shell, test and the checks install the packages they need, never'
 	@echo 'load a module here, and keep kernels in $${GOCHAN_CACHE:-~/.cache/gochan}.'
 
 .PHONY: all modules modules_install clean run shell test check check-debug \
-	check-matrix help
+	check-matrix bench help

@@ -13,6 +13,7 @@
 #include <linux/random.h>
 
 #include "gochan_kunit.h"
+#include "gomap_kunit.h"
 #include "../kmod/compat.h"
 
 /*
@@ -84,7 +85,21 @@ kunit_test_suites(&gochan_state_suite,
 		  &gochan_cancel_suite,
 		  &gochan_stress_suite,
 		  &gochan_race_suite,
-		  &gochan_model_suite);
+		  &gochan_model_suite,
+		  &gomap_rules_suite,
+		  &gomap_growth_suite,
+		  &gomap_api_suite,
+		  &gomap_keys_suite,
+		  &gomap_model_suite,
+		  &gomap_walk_suite,
+		  &gomap_iter_suite,
+		  &gomap_scan_suite,
+		  &gomap_fail_suite,
+		  &gomap_reserve_suite,
+		  &gomap_window_suite,
+		  &gomap_race_suite,
+		  &gomap_clear_suite,
+		  &gomap_writers_suite);
 
 MODULE_IMPORT_NS(GOCHAN_NS);
 MODULE_DESCRIPTION("KUnit suites of the gochan core");

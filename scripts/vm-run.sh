@@ -16,6 +16,7 @@ usage: vm-run.sh --kernel FILE --job COMMAND [option]...
   --time SECONDS    time limit (default: 300)
   --memory SIZE     guest memory (default: 1G)
   --append ARGS     more kernel parameters
+  --count           a nanosecond of the guest is one instruction (QEMU, one CPU)
   --interactive     connect the terminal to the job
 
 The job's output is stdout, the kernel log goes to out/log/NAME.console.
@@ -26,7 +27,7 @@ END
 
 SPLAT=70 NO_STATUS=71 TIMED_OUT=72
 
-kernel='' job='' name=vm uml='' limit=300 memory=1G append='' interactive=''
+kernel='' job='' name=vm uml='' limit=300 memory=1G append='' interactive='' count=''
 files=() settings=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
 	--time)		limit=$2; shift ;;
 	--memory)	memory=$2; shift ;;
 	--append)	append=$2; shift ;;
+	--count)	count=y ;;
 	--interactive)	interactive=y ;;
 	--help)		usage; exit ;;
 	*)		usage >&2; exit 2 ;;
@@ -99,15 +101,20 @@ common_args=(console=ttyS0 ignore_loglevel panic=-1 oops=panic rdinit=/init
 
 boot_qemu() {
 	local accel=(-accel "tcg,thread=multi" -cpu "qemu64,+smep,+smap")
-	local signal=on
+	local signal=on cpus=2
 
 	# In a shell, an interrupt is for the guest.
 	[ -z "$interactive" ] || signal=off
 	have qemu-system-x86_64 ||
 		die "qemu-system-x86_64 is missing; run scripts/deps.sh"
-	! kvm_works || accel=(-accel kvm -cpu host)
+	if [ -n "$count" ]; then
+		accel=(-accel tcg -icount "shift=0,sleep=off" -cpu "qemu64,+smep,+smap")
+		cpus=1
+	elif kvm_works; then
+		accel=(-accel kvm -cpu host)
+	fi
 	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
-		"${accel[@]}" -smp 2 -m "$memory" \
+		"${accel[@]}" -smp "$cpus" -m "$memory" \
 		-kernel "$kernel" -initrd "$initrd" -no-reboot \
 		-append "${common_args[*]} $append" \
 		-nodefaults -display none \

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gochan_core: Go's channels for kernel code. The module only offers functions;
- * what user space sees is in gochan.ko.
+ * gochan_core: Go's channels and maps for kernel code. The module only offers
+ * functions; what user space sees is in gochan.ko.
  */
 
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 
-MODULE_DESCRIPTION("Channels with the semantics of Go, for kernel code");
+static void __exit gochan_core_exit(void)
+{
+	/* Tables of maps are freed by RCU callbacks that are our text. */
+	rcu_barrier();
+}
+module_exit(gochan_core_exit);
+
+MODULE_DESCRIPTION("Channels and maps with the semantics of Go, for kernel code");
 MODULE_LICENSE("GPL");

@@ -20,6 +20,11 @@ static const struct gochan_op gochan_dev_ops[] = {
 		.min_size = offsetofend(struct gochan_chan_create, capacity),
 		.size = sizeof(struct gochan_chan_create),
 		.fn = gochan_chan_create,
+	}, {
+		.cmd = GOCHAN_IOC_MAP_CREATE,
+		.min_size = offsetofend(struct gochan_map_create, max_entries),
+		.size = sizeof(struct gochan_map_create),
+		.fn = gochan_map_create,
 	},
 };
 
@@ -89,8 +94,27 @@ static struct miscdevice gochan_dev = {
 	.mode = 0666,
 };
 
-module_misc_device(gochan_dev);
+static int __init gochan_dev_init(void)
+{
+	int err = gochan_quota_init();
 
-MODULE_DESCRIPTION("Channels with the semantics of Go, as file descriptors");
+	if (err)
+		return err;
+	err = misc_register(&gochan_dev);
+	if (err)
+		gochan_quota_exit();
+	return err;
+}
+
+static void __exit gochan_dev_exit(void)
+{
+	misc_deregister(&gochan_dev);
+	gochan_quota_exit();
+}
+
+module_init(gochan_dev_init);
+module_exit(gochan_dev_exit);
+
+MODULE_DESCRIPTION("Channels and maps with the semantics of Go, as file descriptors");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS(GOCHAN_NS);

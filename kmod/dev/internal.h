@@ -13,8 +13,9 @@
  *	it through its file_system_type. So there is no window in which the
  *	module's text is gone but needed.
  *
- * Locks
- *	The account table's mutex (quota.c) is the only one, and a leaf.
+ * Locks, in the order they are taken
+ *	1. gochan_map_file.lock (map_file.h): what a map is charged for
+ *	2. the account table's mutex (quota.c)
  */
 
 #ifndef _GOCHAN_DEV_INTERNAL_H
@@ -32,12 +33,26 @@ struct gochan_account;
  * @chan_create: GOCHAN_IOC_CHAN_CREATE
  * @msg: GOCHAN_IOC_SEND, GOCHAN_IOC_RECV
  * @info: GOCHAN_IOC_INFO
+ * @map_create: GOCHAN_IOC_MAP_CREATE
+ * @map_entry: GOCHAN_IOC_MAP_GET, _PUT, _DELETE, _TAKE
+ * @map_cas: GOCHAN_IOC_MAP_CAS
+ * @map_add: GOCHAN_IOC_MAP_ADD
+ * @map_batch: GOCHAN_IOC_MAP_GET_MANY, _PUT_MANY, _DELETE_MANY
+ * @map_iter: GOCHAN_IOC_MAP_ITER
+ * @map_info: GOCHAN_IOC_MAP_INFO
  */
 union gochan_arg {
 	__u32 size;
 	struct gochan_chan_create chan_create;
 	struct gochan_msg msg;
 	struct gochan_info info;
+	struct gochan_map_create map_create;
+	struct gochan_map_entry map_entry;
+	struct gochan_map_cas map_cas;
+	struct gochan_map_add map_add;
+	struct gochan_map_batch map_batch;
+	struct gochan_map_iter map_iter;
+	struct gochan_map_info map_info;
 };
 
 /**
@@ -48,7 +63,9 @@ union gochan_arg {
  * @size: size of the argument as known here
  * @out: the argument carries results back
  * @irrevocable: what was done is lost if the results cannot be delivered
- * @fn: does the work on a copy; a negative return leaves the original alone
+ * @partial: results are copied back after an error, too: how far it got
+ * @fn: does the work on a copy; unless @partial is set, a negative return
+ *	leaves the original alone
  */
 struct gochan_op {
 	unsigned int cmd;
@@ -56,6 +73,7 @@ struct gochan_op {
 	u32 size;
 	bool out;
 	bool irrevocable;
+	bool partial;
 	long (*fn)(struct file *file, union gochan_arg *arg);
 };
 
@@ -67,6 +85,9 @@ int gochan_probe_write(void __user *buf, size_t len);
 /* chan_file.c */
 long gochan_chan_create(struct file *file, union gochan_arg *arg);
 
+/* map_file.c */
+long gochan_map_create(struct file *file, union gochan_arg *arg);
+
 /* fs.c */
 struct file *gochan_fs_file(const struct file_operations *fops, void *priv);
 int gochan_fs_pin(void);
@@ -74,6 +95,9 @@ void gochan_fs_release(void);
 
 /* quota.c */
 struct gochan_account *gochan_charge(size_t bytes);
+int gochan_recharge(struct gochan_account *acct, size_t from, size_t to);
 void gochan_uncharge(struct gochan_account *acct, size_t bytes);
+int gochan_quota_init(void);
+void gochan_quota_exit(void);
 
 #endif /* _GOCHAN_DEV_INTERNAL_H */

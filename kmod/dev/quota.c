@@ -6,13 +6,13 @@
  * A user who owns many uids, as user namespaces give out, has as many accounts;
  * the memory cgroup is what holds then.
  *
- * An account exists while its user has objects. The table's mutex protects the
- * table and all accounts.
+ * An account exists while its user has objects, in a map from users to accounts.
+ * The table's mutex protects all accounts, and which there are.
  */
 
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/hashtable.h>
+#include <linux/gomap.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -32,38 +32,55 @@ MODULE_PARM_DESC(max_user_objects, "objects that one user may have");
 
 /**
  * struct gochan_account - what one user has
- * @node: in gochan_accounts
  * @uid: the user
  * @objects: objects charged
  * @bytes: bytes charged
  */
 struct gochan_account {
-	struct hlist_node node;
 	kuid_t uid;
 	unsigned int objects;
 	unsigned long bytes;
 };
 
-/* 64 chains: machines have tens of users that do IPC, not thousands. */
-static DEFINE_HASHTABLE(gochan_accounts, 6);
+DEFINE_GOMAP(gochan_account, kuid_t, struct gochan_account *, 0);
+
+static struct gochan_account_map gochan_accounts;
 static DEFINE_MUTEX(gochan_accounts_lock);
 
-static struct gochan_account *__gochan_find_account(kuid_t uid)
+/* The account of a user; if there is none it becomes @fresh. */
+static struct gochan_account *__gochan_get_account(kuid_t uid,
+						   struct gochan_account *fresh)
 {
 	struct gochan_account *acct;
+	int err;
 
-	hash_for_each_possible(gochan_accounts, acct, node, __kuid_val(uid))
-		if (uid_eq(acct->uid, uid))
-			return acct;
-	return NULL;
+	if (gochan_account_get(&gochan_accounts, uid, &acct))
+		return acct;
+	err = gochan_account_put(&gochan_accounts, uid, fresh, GOMAP_NEW,
+				 GFP_KERNEL);
+	return err ? ERR_PTR(err) : fresh;
+}
+
+/* An account without objects goes. */
+static void __gochan_put_account(struct gochan_account *acct)
+{
+	if (acct->objects)
+		return;
+	gochan_account_delete(&gochan_accounts, acct->uid);
+	kfree(acct);
+}
+
+static bool __gochan_over_bytes(const struct gochan_account *acct, size_t bytes)
+{
+	unsigned long limit = READ_ONCE(max_user_bytes);
+
+	return acct->bytes > limit || bytes > limit - acct->bytes;
 }
 
 static bool __gochan_over_quota(const struct gochan_account *acct, size_t bytes)
 {
-	unsigned long limit = READ_ONCE(max_user_bytes);
-
 	return acct->objects >= READ_ONCE(max_user_objects) ||
-	       acct->bytes > limit || bytes > limit - acct->bytes;
+	       __gochan_over_bytes(acct, bytes);
 }
 
 /**
@@ -84,22 +101,47 @@ struct gochan_account *gochan_charge(size_t bytes)
 	fresh->uid = current_uid();
 
 	mutex_lock(&gochan_accounts_lock);
-	acct = __gochan_find_account(fresh->uid) ?: fresh;
+	acct = __gochan_get_account(fresh->uid, fresh);
+	if (acct != fresh)
+		kfree(fresh);
+	if (IS_ERR(acct))
+		goto unlock;
 	/* The capability last: asking for it is recorded. */
 	if (__gochan_over_quota(acct, bytes) && !capable(CAP_SYS_RESOURCE)) {
+		__gochan_put_account(acct);
 		acct = ERR_PTR(-EDQUOT);
 	} else {
 		acct->objects++;
 		acct->bytes += bytes;
-		if (acct == fresh)
-			hash_add(gochan_accounts, &acct->node,
-				 __kuid_val(acct->uid));
 	}
+unlock:
 	mutex_unlock(&gochan_accounts_lock);
-
-	if (acct != fresh)
-		kfree(fresh);
 	return acct;
+}
+
+/**
+ * gochan_recharge - change what an object is charged for
+ * @acct: the account that was charged
+ * @from: what was charged
+ * @to: what shall be
+ *
+ * The capability is that of the current task, whoever made the object.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -EDQUOT if it would be more and the user has reached the limit.
+ */
+int gochan_recharge(struct gochan_account *acct, size_t from, size_t to)
+{
+	int err = 0;
+
+	mutex_lock(&gochan_accounts_lock);
+	if (to > from && __gochan_over_bytes(acct, to - from) &&
+	    !capable(CAP_SYS_RESOURCE))
+		err = -EDQUOT;
+	else
+		acct->bytes += to - from;
+	mutex_unlock(&gochan_accounts_lock);
+	return err;
 }
 
 /**
@@ -111,15 +153,30 @@ struct gochan_account *gochan_charge(size_t bytes)
  */
 void gochan_uncharge(struct gochan_account *acct, size_t bytes)
 {
-	bool last;
-
 	mutex_lock(&gochan_accounts_lock);
 	acct->bytes -= bytes;
-	last = !--acct->objects;
-	if (last)
-		hash_del(&acct->node);
+	acct->objects--;
+	__gochan_put_account(acct);
 	mutex_unlock(&gochan_accounts_lock);
+}
 
-	if (last)
-		kfree(acct);
+/**
+ * gochan_quota_init - make the table of accounts
+ *
+ * Context: Process context, before there is an object.
+ * Return: 0 or -errno.
+ */
+int __init gochan_quota_init(void)
+{
+	return gochan_account_init(&gochan_accounts, 0, GFP_KERNEL);
+}
+
+/**
+ * gochan_quota_exit - free the table of accounts
+ *
+ * Context: Process context, after the last object has gone.
+ */
+void gochan_quota_exit(void)
+{
+	gochan_account_destroy(&gochan_accounts);
 }

@@ -95,7 +95,10 @@ long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
 	if (op->irrevocable && gochan_probe_write(uptr, size))
 		return -EFAULT;
 	ret = op->fn(file, &arg);
-	if (ret >= 0 && op->out && copy_to_user(uptr, &arg, size))
+	if (!op->out || (ret < 0 && !op->partial))
+		return ret;
+	/* The first error is the one to report. */
+	if (copy_to_user(uptr, &arg, size) && ret >= 0)
 		return -EFAULT;
 	return ret;
 }

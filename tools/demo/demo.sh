@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Show channels at work on a text file, the one argument, and check all that is
-# shown. Needs /dev/gochan and busybox. Exit status 0: everything was right.
+# Show channels and a map at work on a text file, the one argument, and check
+# all that is shown. Needs /dev/gochan and busybox. Exit status 0: everything
+# was right.
 
 here=$(dirname "$0")
 work=$(mktemp -d) || exit 1
@@ -43,7 +44,7 @@ if ! [ -r "$input" ]; then
 	exit 2
 fi
 
-echo "Word count: one reader, four workers, one collector, three channels"
+echo "Word count: one reader, four workers, two channels, and one map for all"
 echo
 "$here/wordcount" "$input" >"$work/out" || fail "wordcount: status $?"
 cat "$work/out"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The five system calls of a channel, each in a few lines. There is no library
- * behind them: a channel is a file descriptor, and these are its ioctls.
+ * The system calls of a channel, and a few of a map, each in a few lines. There
+ * is no library behind them: channels and maps are file descriptors, and these
+ * are their ioctls.
  */
 
 #ifndef GOCHAN_SYS_H
@@ -25,6 +26,21 @@ static inline void die(const char *what)
 	exit(1);
 }
 
+/* Whatever there is begins with an ioctl of the device. */
+static inline int gochan_create(unsigned long cmd, void *arg)
+{
+	int dev, fd;
+
+	dev = open("/dev/gochan", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		die("/dev/gochan");
+	fd = ioctl(dev, cmd, arg);
+	if (fd < 0)
+		die("create");
+	close(dev);
+	return fd;
+}
+
 /*
  * Make a channel for @capacity messages of @elem_size bytes. With capacity 0
  * a sender waits until somebody takes its message. With the flag
@@ -39,16 +55,8 @@ static inline int chan_create(__u32 flags, __u32 elem_size, __u32 capacity)
 		.elem_size = elem_size,
 		.capacity = capacity,
 	};
-	int dev, fd;
 
-	dev = open("/dev/gochan", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		die("/dev/gochan");
-	fd = ioctl(dev, GOCHAN_IOC_CHAN_CREATE, &arg);
-	if (fd < 0)
-		die("GOCHAN_IOC_CHAN_CREATE");
-	close(dev);
-	return fd;
+	return gochan_create(GOCHAN_IOC_CHAN_CREATE, &arg);
 }
 
 /* Send one message. -1 with EPIPE: the channel was closed, nobody wants it. */
@@ -88,6 +96,49 @@ static inline int chan_recv(int fd, void *buf, __u32 *len)
 static inline int chan_close(int fd)
 {
 	return ioctl(fd, GOCHAN_IOC_CLOSE, 0);
+}
+
+/*
+ * Make a map from keys of @key_size bytes to values of @value_size bytes. With
+ * the flag GOCHAN_MAP_VARLEN keys may be shorter than @key_size.
+ */
+static inline int map_create(__u32 flags, __u32 key_size, __u32 value_size)
+{
+	struct gochan_map_create arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.key_size = key_size,
+		.value_size = value_size,
+	};
+
+	return gochan_create(GOCHAN_IOC_MAP_CREATE, &arg);
+}
+
+/* Add to the counter of a key. One that is not there yet begins at 0. */
+static inline int map_add(int fd, const void *key, __u32 len, __u64 delta)
+{
+	struct gochan_map_add arg = {
+		.size = sizeof(arg),
+		.flags = GOCHAN_MAP_ADD_CREATE,
+		.key = (uintptr_t)key,
+		.delta = delta,
+		.key_len = len,
+	};
+
+	return ioctl(fd, GOCHAN_IOC_MAP_ADD, &arg);
+}
+
+/*
+ * Get the next entries. @it has the addresses of arrays for @count of them; it
+ * also keeps the place, which is all zeroes at the beginning. Return the number
+ * of entries, 0 at the end.
+ */
+static inline __u32 map_iter(int fd, struct gochan_map_iter *it)
+{
+	it->size = sizeof(*it);
+	if (ioctl(fd, GOCHAN_IOC_MAP_ITER, it))
+		die("GOCHAN_IOC_MAP_ITER");
+	return it->done;
 }
 
 #endif /* GOCHAN_SYS_H */

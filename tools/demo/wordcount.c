@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Count the words of a file with seven processes and three channels.
+ * Count the words of a file with six processes, two channels and a map.
  *
- *	           lines                    counts
- *	reader ------------+-> worker 1 -+------------> collector
+ *	           lines                  words
+ *	reader ------------+-> worker 1 -+======= map
  *	                   +-> worker 2 -+
  *	                   +-> worker 3 -+    totals
- *	                   +-> worker 4 -+------------> (also collector)
+ *	                   +-> worker 4 -+------------> parent
  *
- * Nobody hands out work: whichever worker is free takes the next line. The
- * reader closes the first channel at the end of the file, and each worker sees
- * that end once the lines are used up. When the last worker has exited, the
- * parent closes the other two, which is how the collector knows.
+ * Nobody hands out work: whichever worker is free takes the next line. All of
+ * them count in one map, which has a counter for each word. The reader closes
+ * the first channel at the end of the file, and each worker sees that end once
+ * the lines are used up. When the last worker has exited, the parent lists the
+ * map.
  *
  * A word is what wc takes for one: bytes between white space, at least one of
  * which is visible ASCII.
@@ -27,9 +28,14 @@
 #define WORKERS		4
 #define TOP		20
 
-/* Room in the channels: how far one side may run ahead of the other. */
+/* Room in the channel: how far the reader may run ahead of the workers. */
 #define LINES_AHEAD	64
-#define COUNTS_AHEAD	256
+
+/* Of longer words only so much is told apart. */
+#define MAX_WORD	64
+
+/* Entries of the map that are fetched in one call. */
+#define BATCH		256
 
 /*
  * A line, or a piece of one that is too long. The channel has variable-length
@@ -44,14 +50,6 @@ struct piece {
 };
 
 #define PIECE_HEAD	offsetof(struct piece, text)
-
-/* How often one worker has seen one word: variable length, too. */
-struct count {
-	__u64 times;
-	unsigned char word[MAX_TEXT];
-};
-
-#define COUNT_HEAD	offsetof(struct count, word)
 
 /* What one worker has seen: a plain structure, so a channel of fixed size. */
 struct totals {
@@ -138,61 +136,13 @@ static int reader(int lines, FILE *file)
 }
 
 /*
- * A table of words, for workers and collector alike.
- */
-
-struct entry {
-	struct entry *next;
-	__u64 times;
-	__u32 len;
-	unsigned char word[];
-};
-
-struct table {
-	struct entry *chains[4096];
-	__u64 entries;
-};
-
-static struct entry **find_chain(struct table *t, const unsigned char *word,
-				 __u32 len)
-{
-	__u32 hash = 2166136261U;
-
-	while (len--)
-		hash = (hash ^ *word++) * 16777619U;
-	return &t->chains[(hash ^ hash >> 16) % 4096];
-}
-
-static void table_add(struct table *t, const unsigned char *word, __u32 len,
-		      __u64 times)
-{
-	struct entry **chain = find_chain(t, word, len), *e;
-
-	for (e = *chain; e; e = e->next)
-		if (e->len == len && !memcmp(e->word, word, len))
-			break;
-	if (!e) {
-		e = malloc(sizeof(*e) + len);
-		if (!e)
-			die("malloc");
-		e->next = *chain;
-		e->times = 0;
-		e->len = len;
-		memcpy(e->word, word, len);
-		*chain = e;
-		t->entries++;
-	}
-	e->times += times;
-}
-
-/*
  * A worker.
  */
 
-/* "The", "the" and "the," are one word to a reader: enter them as one. */
-static void enter_word(struct table *t, const unsigned char *word, __u32 len)
+/* "The", "the" and "the," are one word to a reader: count them as one. */
+static void count_word(int words, const unsigned char *word, __u32 len)
 {
-	unsigned char bare[MAX_TEXT];
+	unsigned char bare[MAX_WORD];
 	__u32 i, from = 0, to = len;
 
 	while (from < to && word[from] < 0x80 && !isalnum(word[from]))
@@ -204,13 +154,16 @@ static void enter_word(struct table *t, const unsigned char *word, __u32 len)
 		from = 0;
 		to = len;
 	}
-	for (i = from; i < to; i++)
-		bare[i - from] = word[i] < 0x80 ? tolower(word[i]) : word[i];
-	table_add(t, bare, to - from, 1);
+	for (i = 0; i < to - from && i < MAX_WORD; i++)
+		bare[i] = word[from + i] < 0x80 ? tolower(word[from + i]) :
+						  word[from + i];
+	/* The other workers do the same, and no count gets lost. */
+	if (map_add(words, bare, i, 1))
+		die("count a word");
 }
 
-static void count_piece(struct table *t, struct totals *sum,
-			const struct piece *p, __u32 len)
+static void count_piece(int words, struct totals *sum, const struct piece *p,
+			__u32 len)
 {
 	bool counted = p->counted;
 	__u32 start, end;
@@ -222,7 +175,7 @@ static void count_piece(struct table *t, struct totals *sum,
 		for (end = start; end < len && !is_space(p->text[end]); end++)
 			;
 		if (!counted && has_visible(p->text + start, end - start)) {
-			enter_word(t, p->text + start, end - start);
+			count_word(words, p->text + start, end - start);
 			sum->words++;
 		}
 		/* That was the word which ran on from the piece before. */
@@ -230,25 +183,8 @@ static void count_piece(struct table *t, struct totals *sum,
 	}
 }
 
-static void send_counts(int counts, const struct table *t)
+static int worker(int number, int lines, int words, int totals)
 {
-	const struct entry *e;
-	struct count msg;
-	int i;
-
-	for (i = 0; i < 4096; i++) {
-		for (e = t->chains[i]; e; e = e->next) {
-			msg.times = e->times;
-			memcpy(msg.word, e->word, e->len);
-			if (chan_send(counts, &msg, COUNT_HEAD + e->len))
-				die("send a count");
-		}
-	}
-}
-
-static int worker(int number, int lines, int counts, int totals)
-{
-	static struct table table;
 	struct totals sum = { .worker = number };
 	struct piece p;
 	__u32 len;
@@ -258,51 +194,64 @@ static int worker(int number, int lines, int counts, int totals)
 		len = sizeof(p);
 		if (!chan_recv(lines, &p, &len))
 			break;
-		count_piece(&table, &sum, &p, len - PIECE_HEAD);
+		count_piece(words, &sum, &p, len - PIECE_HEAD);
 	}
-	send_counts(counts, &table);
 	if (chan_send(totals, &sum, sizeof(sum)))
 		die("send the totals");
 	return 0;
 }
 
 /*
- * The collector.
+ * The list of words.
  */
 
-static double now(void)
-{
-	struct timespec ts;
+struct entry {
+	__u64 times;
+	__u32 len;
+	unsigned char word[MAX_WORD];
+};
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
+/* Fetch the whole map; return an array of *@n entries. */
+static struct entry *list_words(int words, __u64 *n)
+{
+	static unsigned char keys[BATCH][MAX_WORD];
+	static __u32 lens[BATCH];
+	static __u64 times[BATCH];
+	struct gochan_map_iter it = {
+		.keys = (uintptr_t)keys,
+		.key_lens = (uintptr_t)lens,
+		.values = (uintptr_t)times,
+		.key_size = MAX_WORD,
+		.value_size = sizeof(times[0]),
+		.count = BATCH,
+	};
+	struct entry *all = NULL, *e;
+	__u32 i, got;
+
+	*n = 0;
+	while ((got = map_iter(words, &it))) {
+		all = realloc(all, (*n + got) * sizeof(*all));
+		if (!all)
+			die("realloc");
+		for (i = 0; i < got; i++) {
+			e = &all[(*n)++];
+			e->times = times[i];
+			e->len = lens[i];
+			memcpy(e->word, keys[i], lens[i]);
+		}
+	}
+	return all;
 }
 
 static int by_times(const void *a, const void *b)
 {
-	const struct entry *x = *(const struct entry **)a;
-	const struct entry *y = *(const struct entry **)b;
+	const struct entry *x = a, *y = b;
 	__u32 len = x->len < y->len ? x->len : y->len;
 
 	if (x->times != y->times)
 		return x->times < y->times ? 1 : -1;
 	/* Equally frequent: by alphabet, so that the output is always the same. */
 	return memcmp(x->word, y->word, len) ?: (int)x->len - (int)y->len;
-}
-
-static struct entry **sort_table(const struct table *t)
-{
-	struct entry **all = calloc(t->entries + 1, sizeof(*all)), *e;
-	__u64 n = 0;
-	int i;
-
-	if (!all)
-		die("calloc");
-	for (i = 0; i < 4096; i++)
-		for (e = t->chains[i]; e; e = e->next)
-			all[n++] = e;
-	qsort(all, n, sizeof(*all), by_times);
-	return all;
 }
 
 /* Words can be long, and hold anything but white space. */
@@ -316,18 +265,37 @@ static void print_word(const struct entry *e)
 	puts(i < e->len ? "..." : "");
 }
 
-static void print_top(const struct table *t)
+/* Print the most frequent words; return how many there are, counting all. */
+static __u64 print_top(int words)
 {
-	struct entry **all = sort_table(t);
-	__u64 i;
+	__u64 i, n, sum = 0;
+	struct entry *all = list_words(words, &n);
 
+	qsort(all, n, sizeof(*all), by_times);
 	printf("\n  %-8s%12s  %s\n", "rank", "times", "word");
-	for (i = 0; i < TOP && i < t->entries; i++) {
+	for (i = 0; i < n; i++) {
+		sum += all[i].times;
+		if (i >= TOP)
+			continue;
 		printf("  %-8llu%12llu  ", (unsigned long long)i + 1,
-		       (unsigned long long)all[i]->times);
-		print_word(all[i]);
+		       (unsigned long long)all[i].times);
+		print_word(&all[i]);
 	}
+	printf("\n  %llu different words\n", (unsigned long long)n);
 	free(all);
+	return sum;
+}
+
+/*
+ * The parent.
+ */
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 static void print_row(const char *name, const struct totals *t)
@@ -362,39 +330,6 @@ static struct totals collect_totals(int totals)
 	return sum;
 }
 
-static int collector(int counts, int totals, double start)
-{
-	static struct table table;
-	__u64 words = 0, messages;
-	struct totals sum;
-	struct count msg;
-	double seconds;
-	__u32 len;
-
-	for (messages = 0; ; messages++) {
-		len = sizeof(msg);
-		if (!chan_recv(counts, &msg, &len))
-			break;
-		table_add(&table, msg.word, len - COUNT_HEAD, msg.times);
-		words += msg.times;
-	}
-	seconds = now() - start;
-	sum = collect_totals(totals);
-	print_top(&table);
-	messages += sum.messages;
-	printf("\n  %llu messages in %.3f s: %.0f messages per second\n",
-	       (unsigned long long)messages, seconds, messages / seconds);
-	if (words != sum.words) {
-		fprintf(stderr, "counts of words got lost on their way\n");
-		return 1;
-	}
-	return 0;
-}
-
-/*
- * The parent.
- */
-
 /* In the child 0, which then exits with what it is told to run. */
 static pid_t start(void)
 {
@@ -409,9 +344,9 @@ static pid_t start(void)
 
 int main(int argc, char **argv)
 {
-	int lines, counts, totals, status, i, left = WORKERS, failed = 0;
-	pid_t workers[WORKERS], pid;
-	double begin = now();
+	int lines, words, totals, status, i, failed = 0;
+	double begin = now(), seconds;
+	struct totals sum;
 	FILE *file;
 
 	if (argc != 2) {
@@ -422,35 +357,38 @@ int main(int argc, char **argv)
 	if (!file)
 		die(argv[1]);
 
-	/* Made before the forks: a channel is inherited like any other file. */
+	/* Made before the forks: they are inherited like any other file. */
 	lines = chan_create(GOCHAN_CHAN_VARLEN, sizeof(struct piece),
 			    LINES_AHEAD);
-	counts = chan_create(GOCHAN_CHAN_VARLEN, sizeof(struct count),
-			     COUNTS_AHEAD);
 	totals = chan_create(0, sizeof(struct totals), WORKERS);
+	words = map_create(GOCHAN_MAP_VARLEN, MAX_WORD, sizeof(__u64));
 
 	if (!start())
 		exit(reader(lines, file));
 	for (i = 0; i < WORKERS; i++) {
-		workers[i] = start();
-		if (!workers[i])
-			exit(worker(i, lines, counts, totals));
+		if (!start())
+			exit(worker(i, lines, words, totals));
 	}
-	if (!start())
-		exit(collector(counts, totals, begin));
+	while (wait(&status) > 0) {
+		if (!status)
+			continue;
+		/* Whoever waits for the one that failed must not. */
+		failed = 1;
+		chan_close(lines);
+	}
+	if (failed)
+		return 1;
+	seconds = now() - begin;
 
-	while ((pid = wait(&status)) > 0) {
-		for (i = 0; i < WORKERS; i++)
-			left -= workers[i] == pid;
-		if (status) {
-			/* Whoever waits for the one that failed must not. */
-			failed = 1;
-			chan_close(lines);
-		}
-		if (failed || !left) {
-			chan_close(counts);
-			chan_close(totals);
-		}
+	/* The totals are in the channel, which has room for all of them. */
+	chan_close(totals);
+	sum = collect_totals(totals);
+	if (print_top(words) != sum.words) {
+		fprintf(stderr, "counts of words got lost on their way\n");
+		return 1;
 	}
-	return failed;
+	printf("  %llu messages and %llu counts in %.3f s\n",
+	       (unsigned long long)sum.messages, (unsigned long long)sum.words,
+	       seconds);
+	return 0;
 }

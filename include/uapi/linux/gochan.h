@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * gochan: channels as file descriptors, made by /dev/gochan.
+ * gochan: channels and maps as file descriptors, made by /dev/gochan.
  *
  * Every structure begins with its own size in bytes, filled in by the caller.
  * It is how the interface grows: a kernel that knows more fields takes the
@@ -104,19 +104,234 @@ struct gochan_info {
 	__u32 receivers;
 };
 
+/* Longest key and longest value of a map, in bytes. */
+#define GOCHAN_MAX_KEY_SIZE	128
+#define GOCHAN_MAX_VALUE_SIZE	65536
+
 /*
- * The numbers carry no argument size: the structures do. GOCHAN_IOC_CLOSE
- * takes no structure; its argument is 0.
+ * Flags of GOCHAN_IOC_MAP_CREATE, reported again by GOCHAN_IOC_MAP_INFO.
+ *
+ * VARLEN: the key size is a maximum and each key has its own length.
+ */
+#define GOCHAN_MAP_VARLEN	(1U << 0)
+
+/**
+ * struct gochan_map_create - argument of GOCHAN_IOC_MAP_CREATE
+ * @size: sizeof(struct gochan_map_create)
+ * @flags: GOCHAN_MAP_VARLEN or 0
+ * @key_size: bytes of a key, 1 to GOCHAN_MAX_KEY_SIZE
+ * @value_size: bytes of a value, 0 to GOCHAN_MAX_VALUE_SIZE
+ * @hint: entries to be expected, for which memory is taken at once; or 0
+ * @max_entries: no more entries than this; 0 for no limit
+ *
+ * The ioctl returns the new file descriptor, close-on-exec.
+ */
+struct gochan_map_create {
+	__u32 size;
+	__u32 flags;
+	__u32 key_size;
+	__u32 value_size;
+	__u64 hint;
+	__u64 max_entries;
+};
+
+/*
+ * Flags of GOCHAN_IOC_MAP_PUT and GOCHAN_IOC_MAP_PUT_MANY, at most one of them,
+ * and of GOCHAN_IOC_MAP_ADD.
+ *
+ * PUT_NEW: only insert; fail with EEXIST if the key is in the map.
+ * PUT_EXISTING: only overwrite; fail with ENOENT if it is not.
+ * ADD_CREATE: a key that is not in the map is inserted, its counter begins at
+ * 0. Without the flag, the command fails with ENOENT.
+ */
+#define GOCHAN_MAP_PUT_NEW	(1U << 0)
+#define GOCHAN_MAP_PUT_EXISTING	(1U << 1)
+#define GOCHAN_MAP_ADD_CREATE	(1U << 2)
+
+/**
+ * struct gochan_map_entry - argument of GOCHAN_IOC_MAP_GET, GOCHAN_IOC_MAP_PUT,
+ *	GOCHAN_IOC_MAP_DELETE and GOCHAN_IOC_MAP_TAKE
+ * @size: sizeof(struct gochan_map_entry)
+ * @flags: put: GOCHAN_MAP_PUT_* flags. The others: 0
+ * @key: address of the key
+ * @value: put: address of the value. Get, take: address of room for it, or 0
+ *	if it is not wanted. Delete: 0
+ * @key_len: bytes at @key: the map's key size, or with GOCHAN_MAP_VARLEN any
+ *	number up to it
+ * @value_len: bytes at @value: the map's value size, or 0 if @value is 0
+ */
+struct gochan_map_entry {
+	__u32 size;
+	__u32 flags;
+	__u64 key;
+	__u64 value;
+	__u32 key_len;
+	__u32 value_len;
+};
+
+/**
+ * struct gochan_map_cas - argument of GOCHAN_IOC_MAP_CAS
+ * @size: sizeof(struct gochan_map_cas)
+ * @flags: 0
+ * @key: address of the key
+ * @expected: address of the value that is to be replaced; if there is another
+ *	one, it is stored here and the command fails with EEXIST
+ * @value: address of the value that replaces it
+ * @key_len: bytes at @key, as for struct gochan_map_entry
+ * @value_len: bytes at @expected, and at @value: the map's value size
+ */
+struct gochan_map_cas {
+	__u32 size;
+	__u32 flags;
+	__u64 key;
+	__u64 expected;
+	__u64 value;
+	__u32 key_len;
+	__u32 value_len;
+};
+
+/**
+ * struct gochan_map_add - argument of GOCHAN_IOC_MAP_ADD
+ * @size: sizeof(struct gochan_map_add)
+ * @flags: GOCHAN_MAP_ADD_CREATE or 0
+ * @key: address of the key
+ * @delta: what is added to the value, a __u32 or __u64 in native byte order;
+ *	it wraps around
+ * @sum: out: the new value
+ * @key_len: bytes at @key, as for struct gochan_map_entry
+ * @pad: 0
+ */
+struct gochan_map_add {
+	__u32 size;
+	__u32 flags;
+	__u64 key;
+	__u64 delta;
+	__u64 sum;
+	__u32 key_len;
+	__u32 pad;
+};
+
+/**
+ * struct gochan_map_batch - argument of GOCHAN_IOC_MAP_GET_MANY,
+ *	GOCHAN_IOC_MAP_PUT_MANY and GOCHAN_IOC_MAP_DELETE_MANY
+ * @size: sizeof(struct gochan_map_batch)
+ * @flags: put: GOCHAN_MAP_PUT_* flags. The others: 0
+ * @keys: address of @count keys, one every @key_size bytes
+ * @key_lens: with GOCHAN_MAP_VARLEN, address of @count lengths of keys, __u32
+ *	each; otherwise 0
+ * @values: put: address of @count values. Get: address of room for them, or 0
+ *	if they are not wanted; the value of a key that is not in the map is
+ *	zeroed. Delete: 0
+ * @found: get, delete: address of room for @count bytes, set to 1 for a key
+ *	that was in the map and to 0 for one that was not; or 0: then the
+ *	command stops with ENOENT at one that was not. Put: 0
+ * @key_size: the map's key size
+ * @value_size: the map's value size, or 0 if @values is 0
+ * @count: number of keys
+ * @done: out, after an error, too: how many of them, from the first one on,
+ *	have been dealt with
+ */
+struct gochan_map_batch {
+	__u32 size;
+	__u32 flags;
+	__u64 keys;
+	__u64 key_lens;
+	__u64 values;
+	__u64 found;
+	__u32 key_size;
+	__u32 value_size;
+	__u32 count;
+	__u32 done;
+};
+
+/**
+ * struct gochan_map_iter - argument of GOCHAN_IOC_MAP_ITER
+ * @size: sizeof(struct gochan_map_iter)
+ * @flags: 0
+ * @keys: address of room for @count keys, one every @key_size bytes
+ * @key_lens: with GOCHAN_MAP_VARLEN, address of room for @count lengths of
+ *	keys, __u32 each; otherwise 0
+ * @values: address of room for @count values, or 0 if they are not wanted
+ * @key_size: the map's key size
+ * @value_size: the map's value size, or 0 if @values is 0
+ * @count: number of entries wanted, at least 1
+ * @done: out, after an error, too: number of entries stored; 0 without an
+ *	error at the end
+ * @cursor: in: zeroes to begin, then what the call before has left here. Out,
+ *	after an error, too: where to go on
+ */
+struct gochan_map_iter {
+	__u32 size;
+	__u32 flags;
+	__u64 keys;
+	__u64 key_lens;
+	__u64 values;
+	__u32 key_size;
+	__u32 value_size;
+	__u32 count;
+	__u32 done;
+	__u64 cursor[2];
+};
+
+/**
+ * struct gochan_map_info - argument of GOCHAN_IOC_MAP_INFO
+ * @size: sizeof(struct gochan_map_info)
+ * @flags: in: 0. Out: the GOCHAN_MAP_* flags of the map
+ * @key_size: out: bytes of a key, or of the longest
+ * @value_size: out: bytes of a value
+ * @entries: out: entries
+ * @max_entries: out: how many there may be, 0 for no limit
+ * @slots: out: slots of all tables
+ * @tables: out: tables
+ * @tombstones: out: slots of deleted entries that wait for being cleaned up
+ * @bytes: out: memory that the map takes
+ * @charged: out: memory that it is charged for, which is what it takes and what
+ *	the next few insertions may add
+ *
+ * While others change the map, the numbers are not of one instant.
+ */
+struct gochan_map_info {
+	__u32 size;
+	__u32 flags;
+	__u32 key_size;
+	__u32 value_size;
+	__u64 entries;
+	__u64 max_entries;
+	__u64 slots;
+	__u64 tables;
+	__u64 tombstones;
+	__u64 bytes;
+	__u64 charged;
+};
+
+/*
+ * The numbers carry no argument size: the structures do. GOCHAN_IOC_CLOSE and
+ * GOCHAN_IOC_MAP_CLEAR take no structure; their argument is 0.
  */
 #define GOCHAN_IOC_MAGIC	0xBD
 
 /* On the device. */
 #define GOCHAN_IOC_CHAN_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x00)
+#define GOCHAN_IOC_MAP_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x01)
 
 /* On a channel. */
 #define GOCHAN_IOC_SEND		_IO(GOCHAN_IOC_MAGIC, 0x10)
 #define GOCHAN_IOC_RECV		_IO(GOCHAN_IOC_MAGIC, 0x11)
 #define GOCHAN_IOC_CLOSE	_IO(GOCHAN_IOC_MAGIC, 0x12)
 #define GOCHAN_IOC_INFO		_IO(GOCHAN_IOC_MAGIC, 0x13)
+
+/* On a map. */
+#define GOCHAN_IOC_MAP_GET	_IO(GOCHAN_IOC_MAGIC, 0x20)
+#define GOCHAN_IOC_MAP_PUT	_IO(GOCHAN_IOC_MAGIC, 0x21)
+#define GOCHAN_IOC_MAP_DELETE	_IO(GOCHAN_IOC_MAGIC, 0x22)
+#define GOCHAN_IOC_MAP_TAKE	_IO(GOCHAN_IOC_MAGIC, 0x23)
+#define GOCHAN_IOC_MAP_CAS	_IO(GOCHAN_IOC_MAGIC, 0x24)
+#define GOCHAN_IOC_MAP_ADD	_IO(GOCHAN_IOC_MAGIC, 0x25)
+#define GOCHAN_IOC_MAP_GET_MANY	_IO(GOCHAN_IOC_MAGIC, 0x26)
+#define GOCHAN_IOC_MAP_PUT_MANY	_IO(GOCHAN_IOC_MAGIC, 0x27)
+#define GOCHAN_IOC_MAP_DELETE_MANY _IO(GOCHAN_IOC_MAGIC, 0x28)
+#define GOCHAN_IOC_MAP_ITER	_IO(GOCHAN_IOC_MAGIC, 0x29)
+#define GOCHAN_IOC_MAP_CLEAR	_IO(GOCHAN_IOC_MAGIC, 0x2a)
+#define GOCHAN_IOC_MAP_INFO	_IO(GOCHAN_IOC_MAGIC, 0x2b)
 
 #endif /* _UAPI_LINUX_GOCHAN_H */

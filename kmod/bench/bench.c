@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * gochan_bench - gomap and the kernel's own structures side by side
+ *
+ * Loading the module runs everything and prints lines of tab-separated
+ * "subject n op value" to the log, between two marks. A value is nanoseconds
+ * per operation unless the name of the op says otherwise.
+ *
+ * All subjects get the same operations on the same keys, in rounds: each round
+ * takes every subject once, beginning with another one each time, so that what
+ * disturbs the machine for a while disturbs all of them. The median of the
+ * rounds counts, and the first round is a rehearsal. What an operation leaves
+ * to a worker belongs to its cost: insertion and removal let workers run in
+ * between, and end when the workers have.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/irqflags.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "../compat.h"
+#include "bench.h"
+
+static unsigned int rounds = 5;
+module_param(rounds, uint, 0444);
+MODULE_PARM_DESC(rounds, "rounds that count (default 5)");
+
+static ulong min_n;
+module_param(min_n, ulong, 0444);
+MODULE_PARM_DESC(min_n, "leave out sizes below this number of entries");
+
+static ulong max_n = 4000000;
+module_param(max_n, ulong, 0444);
+MODULE_PARM_DESC(max_n, "leave out sizes above this number (default 4000000)");
+
+static ulong growth_n = 1000000;
+module_param(growth_n, ulong, 0444);
+MODULE_PARM_DESC(growth_n, "entries while memory is sampled (default 1000000, 0: do not)");
+
+static ulong dearest_n;
+module_param(dearest_n, ulong, 0444);
+MODULE_PARM_DESC(dearest_n, "entries while single inserts are timed (default 0: do not)");
+
+static ulong min_ops = 131072;
+module_param(min_ops, ulong, 0444);
+MODULE_PARM_DESC(min_ops, "least number of lookups per measurement (default 131072)");
+
+/* More rounds than this do not make a median better. */
+#define BENCH_MAX_ROUNDS	31U
+
+/* Distinct lookups, at least: fewer are learnt by the branch predictor. */
+#define BENCH_MIN_PROBES	16384UL
+
+/* And at most, or large tables take minutes. */
+#define BENCH_MAX_PROBES	1000000UL
+
+/* Operations between two chances for workers: writers and readers. */
+#define BENCH_WRITE_CHUNK	16UL
+#define BENCH_READ_CHUNK	4096UL
+
+/* Below this size, waiting for workers would cost more than the inserts. */
+#define BENCH_SETTLE_MIN	1000UL
+
+/* Memory is sampled this many times during a growth. */
+#define BENCH_SAMPLES		1000UL
+
+/* The most that a subject needs per entry, keys and both tables included. */
+#define BENCH_ENTRY_BYTES	256UL
+
+/* Memory is touched in pieces of this order before the first measurement. */
+#define BENCH_TOUCH_ORDER	8
+
+#define BENCH_SEED		0x676f6d6170ULL
+
+static const struct bench_subject *const bench_subjects[] = {
+	&bench_gomap,
+	&bench_rhashtable,
+	&bench_rhashtable_noshrink,
+	&bench_hlist,
+	&bench_xarray,
+};
+
+static const unsigned long bench_sizes[] = {
+	8, 64, 1000, 100000, 1000000, 4000000,
+};
+
+enum bench_op {
+	BENCH_INSERT,
+	BENCH_HIT,
+	BENCH_MISS,
+	BENCH_GET_MANY,
+	BENCH_OVERWRITE,
+	BENCH_DELETE,
+	BENCH_OPS,
+};
+
+static const char *const bench_op_names[BENCH_OPS] = {
+	[BENCH_INSERT] = "insert",
+	[BENCH_HIT] = "hit",
+	[BENCH_MISS] = "miss",
+	[BENCH_GET_MANY] = "get_many",
+	[BENCH_OVERWRITE] = "overwrite",
+	[BENCH_DELETE] = "delete",
+};
+
+/**
+ * struct bench_keys - the keys of one size
+ * @n: number of entries
+ * @probes: number of lookups, in @hit and in @miss
+ * @insert: the keys in order of insertion
+ * @remove: the same in another order
+ * @hit: keys that are present, in random order
+ * @miss: keys that are absent
+ */
+struct bench_keys {
+	size_t n;
+	size_t probes;
+	u64 *insert;
+	u64 *remove;
+	u64 *hit;
+	u64 *miss;
+};
+
+/* Thousandths of a nanosecond. */
+static u64 bench_results[ARRAY_SIZE(bench_subjects)][BENCH_OPS][BENCH_MAX_ROUNDS];
+
+/* A bijection, so that different numbers give different keys (splitmix64). */
+static u64 bench_mix(u64 x)
+{
+	x = (x + BENCH_SEED) * 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static void bench_shuffle(u64 *keys, size_t n, u64 seed)
+{
+	size_t i;
+	u64 j;
+
+	for (i = n; i > 1; i--) {
+		div64_u64_rem(bench_mix(seed + i), i, &j);
+		swap(keys[i - 1], keys[j]);
+	}
+}
+
+static void bench_keys_free(struct bench_keys *k)
+{
+	kvfree(k->insert);
+	kvfree(k->remove);
+	kvfree(k->hit);
+	kvfree(k->miss);
+}
+
+static void bench_keys_fill(struct bench_keys *k, bool dense)
+{
+	size_t i, end;
+
+	for (i = 0; i < k->n; i++)
+		k->insert[i] = dense ? i : bench_mix(i);
+	memcpy(k->remove, k->insert, k->n * sizeof(u64));
+	bench_shuffle(k->remove, k->n, 1ULL << 40);
+	/* All keys, and again in another order until there are enough. */
+	for (i = 0; i < k->probes; i = end) {
+		end = min(i + k->n, k->probes);
+		bench_shuffle(k->remove, k->n, (2ULL << 40) + i);
+		memcpy(&k->hit[i], k->remove, (end - i) * sizeof(u64));
+	}
+	for (i = 0; i < k->probes; i++)
+		k->miss[i] = dense ? k->n + i : bench_mix((1ULL << 32) + i);
+	bench_shuffle(k->miss, k->probes, 3ULL << 40);
+}
+
+static int bench_keys_init(struct bench_keys *k, size_t n, bool dense)
+{
+	k->n = n;
+	k->probes = clamp(n, BENCH_MIN_PROBES, BENCH_MAX_PROBES);
+	k->insert = kvmalloc_array(n, sizeof(u64), GFP_KERNEL);
+	k->remove = kvmalloc_array(n, sizeof(u64), GFP_KERNEL);
+	k->hit = kvmalloc_array(k->probes, sizeof(u64), GFP_KERNEL);
+	k->miss = kvmalloc_array(k->probes, sizeof(u64), GFP_KERNEL);
+	if (!k->insert || !k->remove || !k->hit || !k->miss) {
+		bench_keys_free(k);
+		return -ENOMEM;
+	}
+	bench_keys_fill(k, dense);
+	return 0;
+}
+
+static void bench_settle(const struct bench_subject *s, void *table)
+{
+	if (s->settle)
+		s->settle(table);
+}
+
+static int bench_insert(const struct bench_subject *s, void *table,
+			const u64 *keys, size_t n)
+{
+	size_t i, nr;
+	int err;
+
+	for (i = 0; i < n; i += nr) {
+		nr = min(n - i, BENCH_WRITE_CHUNK);
+		err = s->insert(table, &keys[i], nr, GFP_KERNEL);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	if (n >= BENCH_SETTLE_MIN)
+		bench_settle(s, table);
+	return 0;
+}
+
+static int bench_remove(const struct bench_subject *s, void *table,
+			const u64 *keys, size_t n)
+{
+	size_t i, nr, found = 0;
+
+	for (i = 0; i < n; i += nr) {
+		nr = min(n - i, BENCH_WRITE_CHUNK);
+		found += s->remove(table, &keys[i], nr);
+		cond_resched();
+	}
+	if (n >= BENCH_SETTLE_MIN)
+		bench_settle(s, table);
+	return found == n ? 0 : -EIO;
+}
+
+/* bench_look - one pass of lookups; the sum makes sure that values are read */
+static size_t bench_look(const struct bench_subject *s, enum bench_op op,
+			 void *table, const u64 *keys, size_t n, u64 *sum)
+{
+	size_t i, nr, found = 0;
+
+	for (i = 0; i < n; i += nr) {
+		nr = min(n - i, BENCH_READ_CHUNK);
+		if (op == BENCH_GET_MANY)
+			found += s->get_many(table, &keys[i], nr, sum);
+		else if (op == BENCH_OVERWRITE)
+			found += s->overwrite(table, &keys[i], nr);
+		else
+			found += s->get(table, &keys[i], nr, sum);
+		cond_resched();
+	}
+	return found;
+}
+
+static u64 bench_sum(const u64 *keys, size_t n)
+{
+	u64 sum = 0;
+
+	while (n--)
+		sum += *keys++;
+	return sum;
+}
+
+static u64 bench_per_op(u64 start, u64 end, u64 ops)
+{
+	return div64_u64((end - start) * 1000, ops);
+}
+
+static int bench_time_lookups(const struct bench_subject *s, enum bench_op op,
+			      void *table, const struct bench_keys *k,
+			      u64 *result)
+{
+	const u64 *keys = op == BENCH_MISS ? k->miss : k->hit;
+	u64 start, sum = 0, want_sum = 0;
+	size_t i, passes, found = 0, want = 0;
+
+	passes = max(min_ops / k->probes, 1UL);
+	start = ktime_get_ns();
+	for (i = 0; i < passes; i++)
+		found += bench_look(s, op, table, keys, k->probes, &sum);
+	*result = bench_per_op(start, ktime_get_ns(), passes * k->probes);
+
+	if (op != BENCH_MISS)
+		want = passes * k->probes;
+	if (op == BENCH_HIT || op == BENCH_GET_MANY)
+		want_sum = passes * bench_sum(keys, k->probes);
+	return found == want && sum == want_sum ? 0 : -EIO;
+}
+
+static int bench_time_insert(const struct bench_subject *s, void **tables,
+			     size_t nr, const struct bench_keys *k, u64 *result)
+{
+	u64 start = ktime_get_ns();
+	size_t i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = bench_insert(s, tables[i], k->insert, k->n);
+		if (err)
+			return err;
+	}
+	*result = bench_per_op(start, ktime_get_ns(), nr * k->n);
+	for (i = 0; i < nr; i++)
+		bench_settle(s, tables[i]);
+	return 0;
+}
+
+static int bench_time_remove(const struct bench_subject *s, void **tables,
+			     size_t nr, const struct bench_keys *k, u64 *result)
+{
+	u64 start = ktime_get_ns();
+	size_t i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = bench_remove(s, tables[i], k->remove, k->n);
+		if (err)
+			return err;
+	}
+	*result = bench_per_op(start, ktime_get_ns(), nr * k->n);
+	return 0;
+}
+
+static int bench_run_ops(const struct bench_subject *s, void **tables,
+			 size_t nr, const struct bench_keys *k,
+			 u64 results[][BENCH_MAX_ROUNDS], unsigned int round)
+{
+	enum bench_op op;
+	int err;
+
+	err = bench_time_insert(s, tables, nr, k,
+				&results[BENCH_INSERT][round]);
+	for (op = BENCH_HIT; !err && op <= BENCH_OVERWRITE; op++)
+		if (op != BENCH_GET_MANY || s->get_many)
+			err = bench_time_lookups(s, op, tables[0], k,
+						 &results[op][round]);
+	if (err)
+		return err;
+	return bench_time_remove(s, tables, nr, k,
+				 &results[BENCH_DELETE][round]);
+}
+
+/* Small tables are built many times over, or the clock would be too coarse. */
+static int bench_round(const struct bench_subject *s,
+		       const struct bench_keys *k,
+		       u64 results[][BENCH_MAX_ROUNDS], unsigned int round)
+{
+	size_t i, nr = max(BENCH_MIN_PROBES / k->n, 1UL);
+	void **tables;
+	int err = 0;
+
+	tables = kvcalloc(nr, sizeof(*tables), GFP_KERNEL);
+	if (!tables)
+		return -ENOMEM;
+	for (i = 0; i < nr && !err; i++) {
+		tables[i] = s->create(k->n);
+		if (!tables[i])
+			err = -ENOMEM;
+	}
+	if (!err)
+		err = bench_run_ops(s, tables, nr, k, results, round);
+	if (err)
+		pr_err("%s failed with %d at %zu entries\n", s->name, err, k->n);
+	for (i = 0; i < nr; i++)
+		s->destroy(tables[i]);
+	kvfree(tables);
+	return err;
+}
+
+static int bench_compare(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static u64 bench_median(u64 *values)
+{
+	sort(values, rounds, sizeof(*values), bench_compare, NULL);
+	return values[rounds / 2];
+}
+
+/* bench_print - @value is in thousandths */
+static void bench_print(const struct bench_subject *s, unsigned long n,
+			const char *op, u64 value)
+{
+	u32 rest;
+	u64 whole = div_u64_rem(value, 1000, &rest);
+
+	pr_info("%s\t%lu\t%s\t%llu.%02u\n", s->name, n, op, whole, rest / 10);
+}
+
+static void bench_print_ops(unsigned long n)
+{
+	enum bench_op op;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bench_subjects); i++)
+		for (op = 0; op < BENCH_OPS; op++)
+			if (op != BENCH_GET_MANY || bench_subjects[i]->get_many)
+				bench_print(bench_subjects[i], n,
+					    bench_op_names[op],
+					    bench_median(bench_results[i][op]));
+}
+
+/* The results of the rehearsal are overwritten by those of the first round. */
+static int bench_run_rounds(const struct bench_keys *sparse,
+			    const struct bench_keys *dense)
+{
+	const size_t nr = ARRAY_SIZE(bench_subjects);
+	const struct bench_subject *s;
+	unsigned int round;
+	size_t i, j;
+	int err;
+
+	for (round = 0; round <= rounds; round++) {
+		for (i = 0; i < nr; i++) {
+			j = (i + round) % nr;
+			s = bench_subjects[j];
+			err = bench_round(s, s->dense ? dense : sparse,
+					  bench_results[j],
+					  max(round, 1U) - 1);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int bench_size(size_t n)
+{
+	struct bench_keys sparse, dense;
+	int err;
+
+	err = bench_keys_init(&sparse, n, false);
+	if (err)
+		return err;
+	err = bench_keys_init(&dense, n, true);
+	if (!err) {
+		err = bench_run_rounds(&sparse, &dense);
+		bench_keys_free(&dense);
+	}
+	bench_keys_free(&sparse);
+	if (!err)
+		bench_print_ops(n);
+	return err;
+}
+
+/*
+ * Memory per entry, averaged over samples that are equally far apart. Workers
+ * have finished at each: what a growth needs for a while does not count.
+ */
+static int bench_sample(const struct bench_subject *s, void *table,
+			const u64 *keys, size_t n, u64 *result)
+{
+	size_t i, step = max(n / BENCH_SAMPLES, 1UL), samples = 0;
+	u64 sum = 0;
+	int err;
+
+	for (i = 0; i + step <= n; i += step) {
+		err = bench_insert(s, table, &keys[i], step);
+		if (err)
+			return err;
+		bench_settle(s, table);
+		sum += div64_u64((u64)s->bytes(table) * 1000, i + step);
+		samples++;
+	}
+	*result = div64_u64(sum, samples);
+	return 0;
+}
+
+/*
+ * The dearest of many inserts, each timed on its own. Without GFP_KERNEL in
+ * @gfp, interrupts are off meanwhile, so that it is the cost of the insert
+ * alone; with it, interrupts that happen to arrive are in the figure.
+ */
+static int bench_dearest(const struct bench_subject *s, void *table,
+			 const u64 *keys, size_t n, gfp_t gfp, u64 *result)
+{
+	bool atomic = !gfpflags_allow_blocking(gfp);
+	unsigned long flags = 0;
+	u64 start, spent, most = 0;
+	size_t i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		if (atomic)
+			local_irq_save(flags);
+		start = ktime_get_ns();
+		err = s->insert(table, &keys[i], 1, gfp);
+		spent = ktime_get_ns() - start;
+		if (atomic)
+			local_irq_restore(flags);
+		if (err)
+			return err;
+		most = max(most, spent);
+		cond_resched();
+	}
+	*result = most * 1000;
+	return 0;
+}
+
+/* The experiments on a growing table; each is an op of its own. */
+enum bench_growth {
+	BENCH_BYTES,
+	BENCH_DEAREST_ATOMIC,
+	BENCH_DEAREST_KERNEL,
+};
+
+static const char *const bench_growth_names[] = {
+	[BENCH_BYTES] = "bytes_per_entry",
+	[BENCH_DEAREST_ATOMIC] = "insert_dearest",
+	[BENCH_DEAREST_KERNEL] = "insert_dearest_irqs_on",
+};
+
+static int bench_grow(const struct bench_subject *s, enum bench_growth what,
+		      const u64 *keys, size_t n, u64 *result)
+{
+	void *table = s->create(n);
+	int err;
+
+	if (!table)
+		return -ENOMEM;
+	if (what == BENCH_BYTES)
+		err = bench_sample(s, table, keys, n, result);
+	else
+		err = bench_dearest(s, table, keys, n,
+				    what == BENCH_DEAREST_ATOMIC ?
+				    GFP_ATOMIC : GFP_KERNEL, result);
+	if (err)
+		pr_err("%s failed with %d in %s\n", s->name, err,
+		       bench_growth_names[what]);
+	s->destroy(table);
+	return err;
+}
+
+/* For those subjects that tell their memory. */
+static int bench_growth(enum bench_growth what, size_t n)
+{
+	const struct bench_subject *s;
+	struct bench_keys k;
+	unsigned int round;
+	size_t i;
+	int err;
+
+	err = bench_keys_init(&k, n, false);
+	if (err)
+		return err;
+	for (round = 0; !err && round < rounds; round++) {
+		for (i = 0; !err && i < ARRAY_SIZE(bench_subjects); i++) {
+			s = bench_subjects[i];
+			if (s->bytes)
+				err = bench_grow(s, what, k.insert, n,
+						 &bench_results[i][0][round]);
+		}
+	}
+	bench_keys_free(&k);
+	for (i = 0; !err && i < ARRAY_SIZE(bench_subjects); i++)
+		if (bench_subjects[i]->bytes)
+			bench_print(bench_subjects[i], n,
+				    bench_growth_names[what],
+				    bench_median(bench_results[i][0]));
+	return err;
+}
+
+/*
+ * User Mode Linux, like other guests, gets its memory from the host when it
+ * first touches it, which must not happen while the clock runs.
+ */
+static void bench_touch(void)
+{
+	const size_t size = PAGE_SIZE << BENCH_TOUCH_ORDER;
+	size_t left = si_mem_available() / 4 * 3 / (size >> PAGE_SHIFT);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	while (left--) {
+		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+				   BENCH_TOUCH_ORDER);
+		if (!page)
+			break;
+		memset(page_address(page), 1, size);
+		list_add(&page->lru, &pages);
+		cond_resched();
+	}
+	list_for_each_entry_safe(page, next, &pages, lru)
+		__free_pages(page, BENCH_TOUCH_ORDER);
+}
+
+static bool bench_fits(unsigned long n)
+{
+	return n <= (u64)si_mem_available() * PAGE_SIZE / BENCH_ENTRY_BYTES;
+}
+
+static int bench_run(void)
+{
+	unsigned long n;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < ARRAY_SIZE(bench_sizes); i++) {
+		n = bench_sizes[i];
+		if (n < min_n || n > max_n)
+			continue;
+		if (bench_fits(n))
+			err = bench_size(n);
+		else
+			pr_info("no memory for %lu entries, left out\n", n);
+	}
+	if (!err && growth_n)
+		err = bench_growth(BENCH_BYTES, growth_n);
+	if (!err && dearest_n)
+		err = bench_growth(BENCH_DEAREST_ATOMIC, dearest_n);
+	if (!err && dearest_n)
+		err = bench_growth(BENCH_DEAREST_KERNEL, dearest_n);
+	return err;
+}
+
+static int __init bench_init(void)
+{
+	int err;
+
+	rounds = clamp(rounds, 1U, BENCH_MAX_ROUNDS);
+	bench_touch();
+	pr_info("begin\n");
+	err = bench_run();
+	pr_info("end %d\n", err);
+	return err;
+}
+module_init(bench_init);
+
+static void __exit bench_exit(void)
+{
+}
+module_exit(bench_exit);
+
+MODULE_DESCRIPTION("Benchmarks of gomap against the kernel's own structures");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(GOCHAN_NS);

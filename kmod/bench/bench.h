@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the benchmark asks of a data structure under test.
+ */
+
+#ifndef _GOCHAN_BENCH_H
+#define _GOCHAN_BENCH_H
+
+#include <linux/gfp_types.h>
+#include <linux/types.h>
+
+/**
+ * struct bench_subject - a map from u64 to u64 under test
+ * @name: as it appears in the results
+ * @dense: keys are 0, 1, 2, ..., inserted in order; otherwise they are random
+ * @create: make an empty table; @n is for those that cannot grow
+ * @destroy: free a table and what is in it; NULL is allowed
+ * @insert: add keys that are absent, each with itself as its value
+ * @get: look keys up, count those found and sum their values up
+ * @get_many: the same in batches of BENCH_BATCH; may be NULL
+ * @overwrite: replace the values of keys that are present, count those found
+ * @remove: remove keys and count those found
+ * @settle: wait for what operations left to a worker; may be NULL
+ * @bytes: memory held for the entries, without the handle; may be NULL
+ *
+ * The operations loop over keys themselves, so that no call through a pointer
+ * stands between the measurement and what is measured.
+ */
+struct bench_subject {
+	const char *name;
+	bool dense;
+	void *(*create)(size_t n);
+	void (*destroy)(void *table);
+	int (*insert)(void *table, const u64 *keys, size_t n, gfp_t gfp);
+	size_t (*get)(void *table, const u64 *keys, size_t n, u64 *sum);
+	size_t (*get_many)(void *table, const u64 *keys, size_t n, u64 *sum);
+	size_t (*overwrite)(void *table, const u64 *keys, size_t n);
+	size_t (*remove)(void *table, const u64 *keys, size_t n);
+	void (*settle)(void *table);
+	size_t (*bytes)(void *table);
+};
+
+/* Keys per call of a bulk lookup. */
+#define BENCH_BATCH	16
+
+extern const struct bench_subject bench_gomap;
+extern const struct bench_subject bench_rhashtable;
+extern const struct bench_subject bench_rhashtable_noshrink;
+extern const struct bench_subject bench_hlist;
+extern const struct bench_subject bench_xarray;
+
+#endif /* _GOCHAN_BENCH_H */

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private parts of the maps: layout, ownership, locks, and the operations on
+ * control words, keys and slots that all files share.
+ *
+ * Layout
+ *
+ *	gomap.dir -> gomap_dir {seed, depth} entry[1 << depth]
+ *	                                       |  the top bits of the hash
+ *	                                       v
+ *	             gomap_table {lock, seq, slots} ctrl[groups]
+ *	                                       |      8 control bytes a word
+ *	                                       v
+ *	             slot[8 * groups]: key, value
+ *
+ *	A group is a control word and the 8 slots of the same number. A table
+ *	has 1 to 128 groups; the control words follow its header, the slots are
+ *	an allocation of their own: together they would be a little more than a
+ *	power of two, which kmalloc would almost double. A directory entry is
+ *	the table's address with the log2 of its groups in the low 3 bits, so a
+ *	lookup fetches header and control word at the same time.
+ *
+ *	A table covers the hashes that begin with the @depth top bits of its
+ *	@prefix, and a run of 1 << (gomap_dir.depth - gomap_table.depth) entries
+ *	of the directory refers to it. It never changes size: growing,
+ *	splitting, halving and merging fill new tables, mark the old ones stale
+ *	and publish the new ones in their place (gomap_replace()).
+ *
+ * Lifetime
+ *	The directory holds one reference on each table, an iterator one on the
+ *	table it walks. RCU frees a table after the last reference, so what was
+ *	read under rcu_read_lock() may be used until the end of that section,
+ *	stale or not. A stale table keeps the content it had when it was
+ *	replaced; values outside the slots belong to its successor.
+ *
+ * Locks, in the order they are taken
+ *	1. gomap_table.lock	irq-safe; the content of the table. Of two
+ *				tables that of the lower prefix is first.
+ *	2. gomap.lock		inside 1; which directory, its entries, the
+ *				pool, and the counts of tables and slots
+ *	Nothing is allocated under a lock: an operation that lacks memory says
+ *	so in its gomap_spare, lets go, allocates, and tries again.
+ *
+ * Who may rely on what
+ *	A table that is locked, not stale, and was found with the seed that the
+ *	directory still has, is the one for its hash: see gomap_is_right().
+ *	A reader needs none of this: see gomap_read_entry().
+ */
+
+#ifndef _GOMAP_INTERNAL_H
+#define _GOMAP_INTERNAL_H
+
+#include <linux/gomap.h>
+#include <linux/kernel.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/seqlock.h>
+#include <linux/string.h>
+
+#include "../compat.h"
+
+/* Slots of a group: as many as a 64-bit control word has bytes. */
+#define GOMAP_GROUP		8
+
+/*
+ * log2 of the groups of a full-size table: 1024 slots bound how many entries
+ * one insert moves, and 7 is what fits beside the pointer in a directory entry.
+ */
+#define GOMAP_MAX_SHIFT		7
+#define GOMAP_SHIFT_MASK	7UL
+
+/* Bits of the directory's index: 2^24 full tables are some 10^10 entries. */
+#define GOMAP_MAX_DEPTH		24
+
+/*
+ * How much longer than the number of tables a directory may get, as a power
+ * of two. With evenly spread hashes the deepest table is 2 or 3 splits deeper
+ * than the average one, even if tables are tiny; 6 are never needed.
+ */
+#define GOMAP_DEPTH_SLACK	6
+
+/* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
+#define GOMAP_EMPTY		0x80
+#define GOMAP_DELETED		0xfe
+#define GOMAP_FULL		0x7f	/* mask of those 7 bits */
+
+#define GOMAP_LSB		0x0101010101010101ULL
+#define GOMAP_MSB		0x8080808080808080ULL
+#define GOMAP_ALL_EMPTY		GOMAP_MSB
+
+/**
+ * struct gomap_table - a table
+ * @seq: counts changes of @ctrl and the slots, for readers; written under @lock
+ * @stale: replaced in the directory, its content is frozen; set under @lock
+ * @shift: log2 of the number of groups; invariant
+ * @depth: number of top hash bits that all keys share; invariant
+ * @lock: protects the content and what is "protected by" it here
+ * @used: entries; protected by @lock
+ * @growth_left: how many empty slots may still be filled; protected by @lock
+ * @slots: the slots, zero where there is no entry; the pointer is invariant
+ * @prefix: first hash that the table covers; invariant
+ * @refs: references: the directory's and the iterators'
+ * @rcu: frees the table
+ * @next: links the tables of gomap.pool; protected by gomap.lock
+ * @ctrl: control words; byte i, from the least significant, is for slot i
+ */
+struct gomap_table {
+	seqcount_spinlock_t seq;
+	bool stale;
+	u8 shift;
+	u8 depth;
+	spinlock_t lock;	/* protects what changes but @refs and the links */
+	u16 used;
+	u16 growth_left;
+	void *slots;
+	u64 prefix;
+	refcount_t refs;
+	union {
+		struct rcu_head rcu;
+		struct gomap_table *next;
+	};
+	u64 ctrl[];
+};
+
+/**
+ * struct gomap_block - a value kept outside its slot, which points here
+ * @rcu: frees it
+ * @data: the value; never changes while a slot points here
+ */
+struct gomap_block {
+	struct rcu_head rcu;
+	u8 data[];
+};
+
+/**
+ * struct gomap_key - a key on its way into the map
+ * @data: its bytes
+ * @len: their number
+ * @hash: their hash
+ */
+struct gomap_key {
+	const void *data;
+	u32 len;
+	u64 hash;
+};
+
+/**
+ * struct gomap_spare - memory that an operation has got for a retry
+ * @table: tables of 1 << @shift groups, or NULL
+ * @dir: a directory of depth @depth, or NULL
+ * @nr: tables that are wanted
+ * @shift: of which size
+ * @depth: depth of the directory that is wanted, 0 if none is
+ * @no_pool: leave the pool alone, it is for inserts
+ */
+struct gomap_spare {
+	struct gomap_table *table[2];
+	struct gomap_dir *dir;
+	u8 nr;
+	u8 shift;
+	u8 depth;
+	bool no_pool;
+};
+
+/*
+ * Control words.
+ */
+
+/*
+ * Bytes equal to @h2, as set high bits. A byte next to one that is may be
+ * reported, too, but never an empty or a deleted one: the keys decide.
+ */
+static inline u64 gomap_match_h2(u64 ctrl, u64 h2)
+{
+	u64 diff = ctrl ^ (GOMAP_LSB * h2);
+
+	return (diff - GOMAP_LSB) & ~diff & GOMAP_MSB;
+}
+
+static inline u64 gomap_match_empty(u64 ctrl)
+{
+	return ctrl & ~(ctrl << 6) & GOMAP_MSB;
+}
+
+static inline u64 gomap_match_free(u64 ctrl)
+{
+	return ctrl & GOMAP_MSB;
+}
+
+static inline u64 gomap_match_full(u64 ctrl)
+{
+	return ~ctrl & GOMAP_MSB;
+}
+
+static inline u64 gomap_match_deleted(u64 ctrl)
+{
+	return gomap_match_free(ctrl) & ~gomap_match_empty(ctrl);
+}
+
+/* The lowest slot of a match that is not empty. */
+static inline u32 gomap_first(u64 match)
+{
+	return __ffs64(match) / 8;
+}
+
+static inline u8 gomap_ctrl_byte(const struct gomap_table *t, u32 slot)
+{
+	return READ_ONCE(t->ctrl[slot / GOMAP_GROUP]) >>
+	       slot % GOMAP_GROUP * 8;
+}
+
+static inline void gomap_set_ctrl(struct gomap_table *t, u32 slot, u8 byte)
+{
+	u32 bit = slot % GOMAP_GROUP * 8;
+	u64 *ctrl = &t->ctrl[slot / GOMAP_GROUP];
+
+	WRITE_ONCE(*ctrl, (*ctrl & ~(0xffULL << bit)) | (u64)byte << bit);
+}
+
+static inline u64 gomap_h2(u64 hash)
+{
+	return hash & GOMAP_FULL;
+}
+
+/*
+ * The probe sequence: triangular steps visit each group once.
+ *
+ *	for (p = gomap_probe_start(hash); ...; gomap_probe_next(&p, mask))
+ */
+struct gomap_probe {
+	u32 group;
+	u32 step;
+};
+
+static inline struct gomap_probe gomap_probe_start(u64 hash, u32 mask)
+{
+	return (struct gomap_probe){ .group = (hash >> 7) & mask };
+}
+
+static inline void gomap_probe_next(struct gomap_probe *p, u32 mask)
+{
+	p->step++;
+	p->group = (p->group + p->step) & mask;
+}
+
+/*
+ * Geometry.
+ */
+
+static inline u32 gomap_slots(u32 shift)
+{
+	return GOMAP_GROUP << shift;
+}
+
+static inline u32 gomap_table_slots(const struct gomap_table *t)
+{
+	return gomap_slots(t->shift);
+}
+
+static inline u32 gomap_mask(const struct gomap_table *t)
+{
+	return (1U << t->shift) - 1;
+}
+
+/*
+ * How many entries a table takes before it has to grow. A single group can be
+ * full: its probe ends after one step anyway.
+ */
+static inline u32 gomap_limit(u32 shift)
+{
+	return shift ? gomap_slots(shift) / 8 * 7 : GOMAP_GROUP;
+}
+
+/* Slots of deleted entries; none in a single group. */
+static inline u32 gomap_tombstones(const struct gomap_table *t)
+{
+	return gomap_limit(t->shift) - t->used - t->growth_left;
+}
+
+/* The smallest table that takes @entries, or one too large for the map. */
+static inline u32 gomap_shift_for(size_t entries)
+{
+	u32 shift = 0;
+
+	while (shift <= GOMAP_MAX_SHIFT && gomap_limit(shift) < entries)
+		shift++;
+	return shift;
+}
+
+/* The last hash that a table covers. */
+static inline u64 gomap_table_last(const struct gomap_table *t)
+{
+	return t->prefix | (~0ULL >> 1 >> t->depth) << 1 | 1;
+}
+
+/*
+ * Directories.
+ */
+
+static inline unsigned long *gomap_entries(const struct gomap_dir *d)
+{
+	return (unsigned long *)(d + 1);
+}
+
+/* Two shifts, since one by 64 is undefined. */
+static inline size_t gomap_index(u64 hash, unsigned long depth)
+{
+	return hash >> 1 >> (63 - depth);
+}
+
+static inline unsigned long gomap_entry(const struct gomap_table *t)
+{
+	return (unsigned long)t | t->shift;
+}
+
+static inline struct gomap_table *gomap_entry_table(unsigned long entry)
+{
+	return (struct gomap_table *)(entry & ~GOMAP_SHIFT_MASK);
+}
+
+static inline u32 gomap_entry_mask(unsigned long entry)
+{
+	return (1U << (entry & GOMAP_SHIFT_MASK)) - 1;
+}
+
+/*
+ * The entry for a hash. The load is the head of an address dependency to the
+ * table; it pairs with the release in gomap_publish().
+ */
+static inline unsigned long gomap_dir_entry(const struct gomap_dir *d, u64 hash)
+{
+	return READ_ONCE(gomap_entries(d)[gomap_index(hash, d->depth)]);
+}
+
+static inline struct gomap_table *gomap_dir_table(const struct gomap_dir *d,
+						  u64 hash)
+{
+	return gomap_entry_table(gomap_dir_entry(d, hash));
+}
+
+/* Is @t what the directory has for its hashes, and not cleared away? */
+static inline bool gomap_current(const struct gomap_dir *d,
+				 const struct gomap_table *t)
+{
+	return gomap_dir_table(d, t->prefix) == t;
+}
+
+/* Index of the entry behind those of @t, which may cover less than one. */
+static inline size_t gomap_next_index(const struct gomap_dir *d,
+				      const struct gomap_table *t)
+{
+	return gomap_index(gomap_table_last(t), d->depth) + 1;
+}
+
+/*
+ * The table of entry *@i, which moves on behind it; NULL at the end, or if the
+ * map has no table. Who does not hold gomap.lock may see one table after
+ * another take the same place.
+ */
+static inline struct gomap_table *gomap_next_table(const struct gomap_dir *d,
+						   size_t *i)
+{
+	struct gomap_table *t = NULL;
+
+	if (*i < 1UL << d->depth)
+		t = gomap_entry_table(READ_ONCE(gomap_entries(d)[*i]));
+	if (t)
+		*i = gomap_next_index(d, t);
+	return t;
+}
+
+/* A seed may be redrawn while it is read: see gomap_reset(). */
+static inline siphash_key_t gomap_seed(const struct gomap_dir *d)
+{
+	return (siphash_key_t){ { READ_ONCE(d->seed.key[0]),
+				  READ_ONCE(d->seed.key[1]) } };
+}
+
+/* Does the map still hash with @seed? */
+static inline bool gomap_same_seed(const struct gomap *m,
+				   const siphash_key_t *seed)
+{
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+
+	return READ_ONCE(d->seed.key[0]) == seed->key[0] &&
+	       READ_ONCE(d->seed.key[1]) == seed->key[1];
+}
+
+/* map_table.c: tables and directories, and how one replaces another. */
+struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
+				      gfp_t gfp);
+void gomap_table_free(struct gomap_table *t);
+void gomap_table_put(struct gomap_table *t);
+void gomap_table_wipe(struct gomap_table *t);
+struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
+				  gfp_t gfp);
+void gomap_dir_free(struct gomap *m, struct gomap_dir *d);
+struct gomap_dir *__gomap_dir(const struct gomap *m);
+void gomap_publish(struct gomap_dir *d, const struct gomap_table *t);
+void gomap_dir_copy(struct gomap_dir *to, const struct gomap_dir *from);
+void gomap_move(const struct gomap *m, const struct gomap_table *from,
+		struct gomap_table *const to[2]);
+bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
+		   struct gomap_table *const new[2]);
+int gomap_first_table(struct gomap *m, u32 shift, struct gomap_spare *sp);
+int gomap_spare_fill(const struct gomap *m, struct gomap_spare *sp, gfp_t gfp);
+bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp);
+void gomap_spare_free(struct gomap *m, struct gomap_spare *sp);
+bool gomap_pool_give(struct gomap *m, struct gomap_table *t);
+struct gomap_table *gomap_pool_take(struct gomap *m);
+
+/* map_grow.c: growth, pruning, preallocation. */
+bool gomap_prune(const struct gomap *m, struct gomap_table *t);
+int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp);
+int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,
+		  struct gomap_spare *sp);
+int gomap_setup(struct gomap *m, size_t hint, gfp_t gfp);
+void gomap_undo_setup(struct gomap *m);
+
+/* map_shrink.c: giving memory back. */
+void gomap_shrink_work(struct work_struct *work);
+void gomap_shrink_kick(struct gomap *m, size_t used);
+
+/* map_read.c */
+u64 gomap_hash_bytes(const void *data, u32 len, u64 seed);
+bool gomap_equal(const struct gomap *m, const struct gomap_table *t,
+		 const void *slot, const struct gomap_key *k,
+		 const unsigned int *seq);
+bool gomap_get_slot(const struct gomap *m, struct gomap_key *k, void *slot);
+
+/*
+ * For tests. The small geometry makes splits common; the check returns NULL or
+ * what is wrong with a map that nobody else uses meanwhile.
+ */
+#if IS_ENABLED(CONFIG_KUNIT) || defined(GOMAP_DEBUG)
+#define GOMAP_TESTED
+int gomap_init_small(struct gomap *m, const struct gomap_params *p,
+		     u32 max_slots, size_t hint, gfp_t gfp);
+const char *gomap_check(const struct gomap *m);
+#endif
+
+#endif /* _GOMAP_INTERNAL_H */

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps: keys, hashes and slots, and the search for a key in a table.
+ *
+ * Everything on the way of a lookup or an insert is here, to be inlined with
+ * the kind of map constant: integer keys are then loaded, hashed and compared
+ * as integers, and slots have a known size.
+ */
+
+#ifndef _GOMAP_KEY_H
+#define _GOMAP_KEY_H
+
+#include "map_internal.h"
+
+/*
+ * What of a map is known at compile time. The functions on the way of every
+ * operation are inlined once for each kind, with @kind constant.
+ */
+enum gomap_kind {
+	GOMAP_K4,	/* 4-byte keys compared as integers */
+	GOMAP_K4V8,	/* and 8-byte values */
+	GOMAP_K8,	/* 8-byte keys compared as integers */
+	GOMAP_K8V8,	/* and 8-byte values */
+	GOMAP_KANY,
+};
+
+/* Evaluate to the call of gomap_fn() with the kind constant. */
+#define GOMAP_SPECIALISE(m, fn, ...)					\
+({									\
+	typeof(gomap_##fn(__VA_ARGS__, GOMAP_KANY)) __ret;		\
+									\
+	switch ((m)->kind) {						\
+	case GOMAP_K4:							\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K4);		\
+		break;							\
+	case GOMAP_K4V8:						\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K4V8);		\
+		break;							\
+	case GOMAP_K8:							\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K8);		\
+		break;							\
+	case GOMAP_K8V8:						\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K8V8);		\
+		break;							\
+	default:							\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_KANY);		\
+		break;							\
+	}								\
+	__ret;								\
+})
+
+/*
+ * Copying. Small sizes that are known at compile time become a load and a
+ * store, also where the compiler may not do that to memcpy() (User Mode Linux,
+ * sanitisers). What callers pass in need not be aligned.
+ */
+struct gomap_word {
+	u64 word;
+} __packed;
+
+struct gomap_half {
+	u32 half;
+} __packed;
+
+static __always_inline void gomap_copy(void *dst, const void *src, u32 size)
+{
+	struct gomap_word *to = dst;
+	const struct gomap_word *from = src;
+
+	if (__builtin_constant_p(size) && (size == 8 || size == 16)) {
+		to[0] = from[0];
+		if (size == 16)
+			to[1] = from[1];
+	} else if (__builtin_constant_p(size) && size == 4) {
+		((struct gomap_half *)dst)->half =
+			((const struct gomap_half *)src)->half;
+	} else {
+		memcpy(dst, src, size);
+	}
+}
+
+static __always_inline void gomap_zero(void *dst, u32 size)
+{
+	struct gomap_word *to = dst;
+
+	if (__builtin_constant_p(size) && (size == 8 || size == 16)) {
+		to[0].word = 0;
+		if (size == 16)
+			to[1].word = 0;
+	} else {
+		memset(dst, 0, size);
+	}
+}
+
+/*
+ * Slots: the key, with GOMAP_BYTES one byte for its length, then the value or
+ * the pointer to its block.
+ */
+
+static __always_inline u32 gomap_slot_size(const struct gomap *m,
+					   enum gomap_kind kind)
+{
+	return kind == GOMAP_K4V8 || kind == GOMAP_K8V8 ? 16 : m->slot_size;
+}
+
+static __always_inline u32 gomap_val_off(const struct gomap *m,
+					 enum gomap_kind kind)
+{
+	return kind == GOMAP_K4 || kind == GOMAP_KANY ? m->val_off : 8;
+}
+
+static __always_inline u32 gomap_val_size(const struct gomap *m,
+					  enum gomap_kind kind)
+{
+	return kind == GOMAP_K4V8 || kind == GOMAP_K8V8 ? 8 : m->val_size;
+}
+
+/* Are values kept in blocks? */
+static __always_inline bool gomap_outline(const struct gomap *m,
+					  enum gomap_kind kind)
+{
+	return gomap_val_size(m, kind) > GOMAP_MAX_INLINE;
+}
+
+static __always_inline void *gomap_slot(const struct gomap *m,
+					const struct gomap_table *t, u32 slot,
+					enum gomap_kind kind)
+{
+	return t->slots + (size_t)slot * gomap_slot_size(m, kind);
+}
+
+static __always_inline struct gomap_block **
+gomap_slot_block(const struct gomap *m, void *slot, enum gomap_kind kind)
+{
+	return slot + gomap_val_off(m, kind);
+}
+
+/* A slot that is being changed may have any length in it: bound it. */
+static __always_inline u32 gomap_slot_len(const struct gomap *m,
+					  const void *slot)
+{
+	if (!(m->flags & GOMAP_BYTES))
+		return m->key_size;
+	return min_t(u32, *((const u8 *)slot + m->key_size), m->key_size);
+}
+
+static __always_inline struct gomap_key
+gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
+{
+	switch (kind) {
+	case GOMAP_K4:
+	case GOMAP_K4V8:
+		return (struct gomap_key){ .data = slot, .len = 4 };
+	case GOMAP_K8:
+	case GOMAP_K8V8:
+		return (struct gomap_key){ .data = slot, .len = 8 };
+	default:
+		return (struct gomap_key){ .data = slot,
+					   .len = gomap_slot_len(m, slot) };
+	}
+}
+
+/*
+ * Hashes.
+ */
+
+/* 64 x 64 -> 128 bits, folded. */
+static inline u64 gomap_fold(u64 a, u64 b)
+{
+#if defined(__SIZEOF_INT128__) && \
+	(defined(CONFIG_ARCH_SUPPORTS_INT128) || defined(CONFIG_X86_64))
+	__uint128_t product = (__uint128_t)a * b;
+
+	return product ^ (product >> 64);
+#else
+	u64 lo = (u64)(u32)a * (u32)b, hi = (a >> 32) * (b >> 32);
+	u64 mid = (a >> 32) * (u32)b, mid2 = (u64)(u32)a * (b >> 32);
+
+	mid += lo >> 32;
+	mid2 += (u32)mid;
+	return (mid2 << 32 | (u32)lo) ^ (hi + (mid >> 32) + (mid2 >> 32));
+#endif
+}
+
+/* 2^64 divided by the golden ratio: odd, and its bits have no pattern. */
+#define GOMAP_HASH_FACTOR	0x9e3779b97f4a7c15ULL
+
+/*
+ * A fast hash for keys that nobody chooses to collide: the seed moves the key
+ * to a random place, the fold mixes high bits into low ones and back.
+ */
+static inline u64 gomap_hash_u64(u64 key, u64 seed)
+{
+	return gomap_fold(key ^ seed, GOMAP_HASH_FACTOR);
+}
+
+static __always_inline u64 gomap_load_key(const void *data, u32 size)
+{
+	u64 key = 0;
+
+	/* Widened by value, so that it is the same on all machines. */
+	if (size == 8) {
+		gomap_copy(&key, data, 8);
+	} else {
+		u32 key32;
+
+		gomap_copy(&key32, data, 4);
+		key = key32;
+	}
+	return key;
+}
+
+static __always_inline u64 gomap_hash_int(const struct gomap *m, u64 key,
+					  u32 size, const siphash_key_t *seed)
+{
+	if (!(m->flags & GOMAP_SIPHASH))
+		return gomap_hash_u64(key, seed->key[0]);
+	return size == 8 ? siphash_1u64(key, seed) : siphash_1u32(key, seed);
+}
+
+static __always_inline u64 gomap_hash(const struct gomap *m,
+				      const struct gomap_key *k,
+				      const siphash_key_t *seed,
+				      enum gomap_kind kind)
+{
+	switch (kind) {
+	case GOMAP_K4:
+	case GOMAP_K4V8:
+		return gomap_hash_int(m, gomap_load_key(k->data, 4), 4, seed);
+	case GOMAP_K8:
+	case GOMAP_K8V8:
+		return gomap_hash_int(m, gomap_load_key(k->data, 8), 8, seed);
+	default:
+		break;
+	}
+	if (m->hash)
+		return m->hash(k->data, k->len, seed->key[0]);
+	if (m->flags & GOMAP_SIPHASH)
+		return siphash(k->data, k->len, seed);
+	return gomap_hash_bytes(k->data, k->len, seed->key[0]);
+}
+
+/* Is the key equal to itself? */
+static __always_inline bool gomap_reflexive(const struct gomap *m,
+					    const struct gomap_key *k,
+					    enum gomap_kind kind)
+{
+	if (kind != GOMAP_KANY || likely(!(m->flags & GOMAP_IRREFLEXIVE)))
+		return true;
+	return m->equal(k->data, k->data, k->len, k->len);
+}
+
+/*
+ * The hash of a key for storing it. Keys that differ from themselves are never
+ * looked up, and would all crowd into one place if their hash were not random.
+ */
+static __always_inline u64 gomap_store_hash(const struct gomap *m,
+					    const struct gomap_key *k,
+					    const siphash_key_t *seed,
+					    enum gomap_kind kind)
+{
+	if (unlikely(!gomap_reflexive(m, k, kind)))
+		return get_random_u64();
+	return gomap_hash(m, k, seed, kind);
+}
+
+/* Take in what the caller gave as a key. Return 0, or -EINVAL. */
+static __always_inline int gomap_key_init(const struct gomap *m,
+					  struct gomap_key *k, const void *key,
+					  enum gomap_kind kind)
+{
+	const struct gomap_bytes *bytes = key;
+
+	if (kind != GOMAP_KANY || !(m->flags & GOMAP_BYTES)) {
+		*k = gomap_slot_key(m, key, kind);
+		return 0;
+	}
+	k->data = bytes->data;
+	k->len = bytes->len;
+	return k->len <= m->key_size ? 0 : -EINVAL;
+}
+
+/* Give a key out to the caller. */
+static inline void gomap_key_out(const struct gomap *m, const void *slot,
+				 void *key)
+{
+	struct gomap_bytes *bytes = key;
+
+	if (m->flags & GOMAP_BYTES) {
+		bytes->len = gomap_slot_len(m, slot);
+		memcpy(bytes->data, slot, bytes->len);
+	} else {
+		memcpy(key, slot, m->key_size);
+	}
+}
+
+/*
+ * Searching.
+ */
+
+/*
+ * The slot where a new key with @hash goes: the first deleted one on its way,
+ * which @tombstone then tells, or else the first empty one. @t has no room if
+ * the slot is beyond its end, as only a single group does.
+ */
+static inline u32 gomap_find_free(const struct gomap_table *t, u64 hash,
+				  bool *tombstone)
+{
+	u32 mask = gomap_mask(t), slot = gomap_table_slots(t);
+	struct gomap_probe p = gomap_probe_start(hash, mask);
+
+	*tombstone = false;
+	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
+		u64 ctrl = t->ctrl[p.group];
+		u64 empty = gomap_match_empty(ctrl);
+
+		if (!*tombstone && gomap_match_free(ctrl)) {
+			/* No group has both empty and deleted slots. */
+			slot = p.group * GOMAP_GROUP +
+			       gomap_first(gomap_match_free(ctrl));
+			*tombstone = !empty;
+		}
+		if (empty)
+			break;
+	}
+	return slot;
+}
+
+/* Does the slot have the key @k? A reader, with @seq, may get a wrong answer. */
+static __always_inline bool gomap_slot_has(const struct gomap *m,
+					   const struct gomap_table *t,
+					   const void *slot,
+					   const struct gomap_key *k,
+					   const unsigned int *seq,
+					   enum gomap_kind kind)
+{
+	switch (kind) {
+	case GOMAP_K4:
+	case GOMAP_K4V8:
+		return gomap_load_key(slot, 4) == gomap_load_key(k->data, 4);
+	case GOMAP_K8:
+	case GOMAP_K8V8:
+		return gomap_load_key(slot, 8) == gomap_load_key(k->data, 8);
+	default:
+		break;
+	}
+	if (unlikely(m->equal))
+		return gomap_equal(m, t, slot, k, seq);
+	return gomap_slot_len(m, slot) == k->len &&
+	       !memcmp(slot, k->data, k->len);
+}
+
+/*
+ * The number of the slot that has the key, or -1. A writer holds the table's
+ * lock and passes NULL for @seq. A reader may meet anything half changed; its
+ * search ends after all groups at the latest, stays within the table, and what
+ * it finds counts only if @seq has not moved.
+ */
+static __always_inline int gomap_find(const struct gomap *m,
+				      const struct gomap_table *t, u32 mask,
+				      const struct gomap_key *k,
+				      const unsigned int *seq,
+				      enum gomap_kind kind)
+{
+	struct gomap_probe p = gomap_probe_start(k->hash, mask);
+
+	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
+		u64 ctrl = READ_ONCE(t->ctrl[p.group]);
+		u64 match = gomap_match_h2(ctrl, gomap_h2(k->hash));
+
+		for (; match; match &= match - 1) {
+			u32 nr = p.group * GOMAP_GROUP + gomap_first(match);
+			void *slot = gomap_slot(m, t, nr, kind);
+
+			if (likely(gomap_slot_has(m, t, slot, k, seq, kind)))
+				return nr;
+		}
+		if (likely(gomap_match_empty(ctrl)))
+			break;
+	}
+	return -1;
+}
+
+#endif /* _GOMAP_KEY_H */

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Maps: giving memory back, by shrinking and by clearing.
+ *
+ * When a map shrinks
+ *	gomap_shrink() does it on demand. By itself a map does it after a
+ *	delete that leaves fewer entries than an eighth of its slots, if those
+ *	are more than 16, in a work item. Not with __GFP_ACCOUNT: the work
+ *	item's tables would be charged to nobody.
+ *
+ * How
+ *	A table that uses at most an eighth of its slots is replaced by the
+ *	smallest that it fills to at most a quarter. Two tables that cover the
+ *	halves of one part of the hashes merge if their entries together fill
+ *	at most a quarter of a full-size table. Then the directory is replaced
+ *	by the shortest that its tables need. An empty map keeps no table.
+ *
+ * Why that cannot thrash
+ *	A new table is at most a quarter full and grows at seven eighths: its
+ *	entries have to triple before memory that was given back is asked for
+ *	again. And a run that finds nothing to do raises a bar: the next one
+ *	comes when half the entries have gone, or the map has grown.
+ *
+ * Layout, lifetime and locks: map_internal.h.
+ */
+
+#include <linux/export.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "map_internal.h"
+#include "map_key.h"
+
+/*
+ * Shrinking.
+ */
+
+/*
+ * Is shrinking to stop? A reservation may be made at any time. Its maker sets
+ * @reserved before taking the lock of a table to see how much room that has, so
+ * who replaces a table has to ask under the table's lock, and who replaces the
+ * directory under the map's.
+ */
+static bool gomap_keeps_size(const struct gomap *m)
+{
+	return READ_ONCE(m->reserved) || READ_ONCE(m->dying);
+}
+
+/* The table size of which @entries fill at most a quarter. */
+static u32 gomap_loose_shift(const struct gomap *m, u32 entries)
+{
+	u32 shift = 0;
+
+	while (shift < m->max_shift && gomap_slots(shift) < 4 * entries)
+		shift++;
+	return shift;
+}
+
+static bool gomap_too_large(const struct gomap *m, const struct gomap_table *t)
+{
+	return gomap_loose_shift(m, READ_ONCE(t->used)) < t->shift;
+}
+
+/* The table that covers the other half, if there is one such. */
+static struct gomap_table *gomap_sibling(const struct gomap_dir *d,
+					 const struct gomap_table *t)
+{
+	struct gomap_table *s;
+
+	if (!t->depth)
+		return NULL;
+	s = gomap_dir_table(d, t->prefix ^ 1ULL << (64 - t->depth));
+	return s && s->depth == t->depth ? s : NULL;
+}
+
+static bool gomap_can_merge(const struct gomap *m, const struct gomap_table *a,
+			    const struct gomap_table *b)
+{
+	u32 used = READ_ONCE(a->used) + READ_ONCE(b->used);
+
+	return used <= gomap_slots(m->max_shift) / 4;
+}
+
+/*
+ * Replace the siblings @a and @b, locked, by one table. Return 1 if that was
+ * done, 0 if it cannot be, or -EAGAIN if memory is missing.
+ */
+static int gomap_merge(struct gomap *m, struct gomap_table *a,
+		       struct gomap_table *b, struct gomap_spare *sp)
+{
+	struct gomap_table *const old[2] = { a, b };
+	struct gomap_table *new[2] = { };
+
+	if (a->stale || b->stale || gomap_keeps_size(m) ||
+	    !gomap_can_merge(m, a, b))
+		return 0;
+	sp->nr = 1;
+	sp->shift = gomap_loose_shift(m, a->used + b->used);
+	if (!gomap_spare_ready(m, sp))
+		return -EAGAIN;
+
+	swap(new[0], sp->table[0]);
+	new[0]->depth = a->depth - 1;
+	new[0]->prefix = a->prefix;
+	gomap_move(m, a, new);
+	gomap_move(m, b, new);
+	return gomap_replace(m, old, new);
+}
+
+static int gomap_try_merge(struct gomap *m, struct gomap_table *t,
+			   struct gomap_table *s, struct gomap_spare *sp)
+{
+	unsigned long flags;
+	int ret;
+
+	if (s->prefix < t->prefix)
+		swap(s, t);
+	spin_lock_irqsave(&t->lock, flags);
+	spin_lock_nested(&s->lock, SINGLE_DEPTH_NESTING);
+	ret = gomap_merge(m, t, s, sp);
+	spin_unlock(&s->lock);
+	spin_unlock_irqrestore(&t->lock, flags);
+	return ret;
+}
+
+static int gomap_try_halve(struct gomap *m, struct gomap_table *t,
+			   struct gomap_spare *sp)
+{
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&t->lock, flags);
+	if (!t->stale && !gomap_keeps_size(m) && gomap_too_large(m, t))
+		ret = gomap_rebuild(m, t, gomap_loose_shift(m, t->used),
+				    sp) ?: 1;
+	spin_unlock_irqrestore(&t->lock, flags);
+	return ret;
+}
+
+/*
+ * Shrink what there is at the hash @pos: return 1 if that was done and there
+ * may be more to do, 0 if nothing is left to do there, or -EAGAIN. Then @pos is
+ * the beginning of the next table, or 0 behind the last one.
+ */
+static int gomap_shrink_at(struct gomap *m, u64 *pos, struct gomap_spare *sp)
+{
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	struct gomap_table *t = gomap_dir_table(d, *pos);
+	struct gomap_table *s = t ? gomap_sibling(d, t) : NULL;
+	int ret = 0;
+
+	if (s && gomap_can_merge(m, t, s))
+		ret = gomap_try_merge(m, t, s, sp);
+	else if (t && gomap_too_large(m, t))
+		ret = gomap_try_halve(m, t, sp);
+	if (!ret)
+		*pos = t ? gomap_table_last(t) + 1 : 0;
+	return ret;
+}
+
+/* Return the number of tables replaced, or -ENOMEM. */
+static int gomap_shrink_tables(struct gomap *m, gfp_t gfp)
+{
+	struct gomap_spare sp = { .no_pool = true };
+	int ret, done = 0;
+	u64 pos = 0;
+
+	do {
+		rcu_read_lock();
+		ret = gomap_shrink_at(m, &pos, &sp);
+		rcu_read_unlock();
+		if (ret > 0)
+			done++;
+		else if (ret)
+			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	} while ((ret > 0 || (!ret && pos)) && !gomap_keeps_size(m));
+	gomap_spare_free(m, &sp);
+	return ret < 0 ? ret : done;
+}
+
+/* The depth of the deepest table. */
+static unsigned long gomap_needed_depth(const struct gomap_dir *d)
+{
+	unsigned long depth = 0;
+	struct gomap_table *t;
+	size_t i = 0;
+
+	while ((t = gomap_next_table(d, &i)))
+		depth = max_t(unsigned long, depth, t->depth);
+	return depth;
+}
+
+/* Use @d instead of the directory if that suffices; return the one to free. */
+static struct gomap_dir *gomap_shorten(struct gomap *m, struct gomap_dir *d)
+{
+	struct gomap_dir *old;
+	unsigned long flags;
+
+	spin_lock_irqsave(&m->lock, flags);
+	old = __gomap_dir(m);
+	if (old->depth > d->depth && !gomap_keeps_size(m) &&
+	    gomap_needed_depth(old) <= d->depth) {
+		gomap_dir_copy(d, old);
+		/* Pairs with rcu_dereference() in lookups. */
+		rcu_assign_pointer(m->dir, d);
+		swap(d, old);
+	}
+	spin_unlock_irqrestore(&m->lock, flags);
+	return d;
+}
+
+static int gomap_shrink_dir(struct gomap *m, gfp_t gfp)
+{
+	unsigned long depth, want;
+	const struct gomap_dir *d;
+
+	rcu_read_lock();
+	d = rcu_dereference(m->dir);
+	depth = d->depth;
+	want = gomap_needed_depth(d);
+	rcu_read_unlock();
+	if (want < depth) {
+		struct gomap_dir *new = gomap_dir_alloc(m, want, gfp);
+
+		if (!new)
+			return -ENOMEM;
+		gomap_dir_free(m, gomap_shorten(m, new));
+	}
+	return 0;
+}
+
+/* Drop the last table if it is empty. */
+static void gomap_drop_last(struct gomap *m)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+
+	rcu_read_lock();
+	t = gomap_dir_table(rcu_dereference(m->dir), 0);
+	if (t && !t->depth && !READ_ONCE(t->used)) {
+		struct gomap_table *const old[2] = { t }, *const none[2] = { };
+
+		spin_lock_irqsave(&t->lock, flags);
+		if (!t->stale && !t->used && !gomap_keeps_size(m))
+			gomap_replace(m, old, none);
+		spin_unlock_irqrestore(&t->lock, flags);
+	}
+	rcu_read_unlock();
+}
+
+static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
+{
+	int done = gomap_shrink_tables(m, gfp);
+	int err;
+
+	if (done < 0)
+		return done;
+	if (gomap_keeps_size(m))
+		return 0;
+	err = gomap_shrink_dir(m, gfp);
+	if (err)
+		return err;
+	gomap_drop_last(m);
+	if (!done)
+		WRITE_ONCE(m->shrink_floor, gomap_len(m) / 2);
+	return 0;
+}
+
+/* The work item: nobody is told if memory is missing, the next one will do. */
+void gomap_shrink_work(struct work_struct *work)
+{
+	struct gomap *m = container_of(work, struct gomap, shrink_work);
+
+	if (!gomap_keeps_size(m))
+		gomap_do_shrink(m, GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* A delete has left @used entries: is it time to shrink? */
+void gomap_shrink_kick(struct gomap *m, size_t used)
+{
+	size_t slots = READ_ONCE(m->slots);
+
+	if (likely(used >= slots / 8) || slots <= 2 * GOMAP_GROUP ||
+	    used >= READ_ONCE(m->shrink_floor) || READ_ONCE(m->reserved) ||
+	    m->flags & GOMAP_IRREFLEXIVE || m->gfp & __GFP_ACCOUNT)
+		return;
+	/* Unbound: a pass over a large map would keep others of this CPU. */
+	queue_work(system_unbound_wq, &m->shrink_work);
+}
+
+/* End the reservation, and free the pool: nothing is put there any more. */
+static void gomap_pool_free(struct gomap *m)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+
+	spin_lock_irqsave(&m->lock, flags);
+	WRITE_ONCE(m->reserved, false);
+	spin_unlock_irqrestore(&m->lock, flags);
+	while ((t = gomap_pool_take(m)))
+		gomap_table_put(t);
+}
+
+/**
+ * gomap_shrink - give back the memory that a map does not need
+ * @m: the map, or NULL
+ * @gfp: how to allocate the smaller tables
+ *
+ * Ends a reservation. A map does this by itself when an eighth of its slots
+ * would do, unless it has a reservation, or allocates with __GFP_ACCOUNT. A
+ * reservation made meanwhile stops it.
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: 0, or -ENOMEM; then the map has shrunk less than it could.
+ */
+int gomap_shrink(struct gomap *m, gfp_t gfp)
+{
+	if (!m)
+		return 0;
+	gomap_pool_free(m);
+	/* Iterators could not tell which of a merged table's entries is done. */
+	if (m->flags & GOMAP_IRREFLEXIVE)
+		return 0;
+	return gomap_do_shrink(m, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(gomap_shrink, GOCHAN_NS);
+
+/*
+ * Clearing.
+ */
+
+/* Free the values of a table that is stale, and whose values nobody else has */
+static void gomap_free_blocks(const struct gomap *m,
+			      const struct gomap_table *t)
+{
+	u32 group;
+
+	for (group = 0; group <= gomap_mask(t); group++) {
+		u64 full = gomap_match_full(t->ctrl[group]);
+
+		for (; full; full &= full - 1) {
+			u32 nr = group * GOMAP_GROUP + gomap_first(full);
+			void *slot = gomap_slot(m, t, nr, m->kind);
+			struct gomap_block *block;
+
+			block = *gomap_slot_block(m, slot, m->kind);
+			kvfree_rcu(block, rcu);
+		}
+	}
+}
+
+/* Put an end to all tables of @d, which is not the map's directory any more. */
+static void gomap_sweep(struct gomap *m, struct gomap_dir *d)
+{
+	struct gomap_table *t;
+	size_t i = 0;
+
+	while ((t = gomap_next_table(d, &i))) {
+		spin_lock_irq(&t->lock);
+		WRITE_ONCE(t->stale, true);
+		atomic_long_sub(t->used, &m->used);
+		spin_unlock_irq(&t->lock);
+
+		if (gomap_outline(m, m->kind))
+			gomap_free_blocks(m, t);
+		gomap_table_put(t);
+		cond_resched();
+	}
+	gomap_dir_free(m, d);
+}
+
+/* Has the map neither a table nor more than the shortest directory? */
+static bool gomap_is_bare(const struct gomap *m)
+{
+	const struct gomap_dir *d;
+	bool bare;
+
+	rcu_read_lock();
+	d = rcu_dereference(m->dir);
+	bare = !d->depth && !gomap_dir_entry(d, 0);
+	rcu_read_unlock();
+	return bare;
+}
+
+/**
+ * gomap_clear - remove all entries
+ * @m: the map, or NULL
+ *
+ * Also those whose key differs from itself. The map gets an empty directory
+ * with a new seed, then the old tables are given up one by one. Lookups see all
+ * entries or none of them; gomap_len() comes down gradually, and @max_entries
+ * counts the old ones until they are gone. An insert that runs concurrently may
+ * be cleared away or not; one that begins after gomap_clear() has returned
+ * stays, and nothing from before the call is seen any more.
+ *
+ * The memory goes back, and so does a reservation made before the call.
+ *
+ * Context: Process context. May sleep. Allocates a directory of one entry with
+ * GFP_KERNEL | __GFP_NOFAIL, so not where reclaim must not start I/O or enter
+ * a file system, unless within memalloc_noio_save() or memalloc_nofs_save().
+ */
+void gomap_clear(struct gomap *m)
+{
+	struct gomap_dir *d, *old;
+
+	might_sleep();
+	if (!m)
+		return;
+	gomap_pool_free(m);
+	if (gomap_is_bare(m))
+		return;
+	/* Less than 100 bytes: nothing the caller could do better without. */
+	d = gomap_dir_alloc(m, 0, GFP_KERNEL | __GFP_NOFAIL);
+	get_random_bytes(&d->seed, sizeof(d->seed));
+
+	spin_lock_irq(&m->lock);
+	old = __gomap_dir(m);
+	/*
+	 * From here on no old table is replaced: gomap_replace() looks for it
+	 * in vain. Who has one locked may still change it, see gomap_sweep().
+	 */
+	rcu_assign_pointer(m->dir, d);
+	WRITE_ONCE(m->nr_tables, 0);
+	WRITE_ONCE(m->slots, 0);
+	WRITE_ONCE(m->shrink_floor, SIZE_MAX);
+	spin_unlock_irq(&m->lock);
+
+	gomap_sweep(m, old);
+}
+EXPORT_SYMBOL_NS_GPL(gomap_clear, GOCHAN_NS);
+
+/**
+ * gomap_destroy - free everything a map has
+ * @m: the map, or NULL
+ *
+ * Nobody may use the map any more, and all iterators must have ended.
+ *
+ * Context: Process context. May sleep.
+ */
+void gomap_destroy(struct gomap *m)
+{
+	if (!m)
+		return;
+	/* Before waiting for the work item: it stops after the next table. */
+	WRITE_ONCE(m->dying, true);
+	cancel_work_sync(&m->shrink_work);
+	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
+	gomap_pool_free(m);
+}
+EXPORT_SYMBOL_NS_GPL(gomap_destroy, GOCHAN_NS);

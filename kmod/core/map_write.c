@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Maps: what writers do to a single table.
+ *
+ * A writer locks the table of its key, and changes control words and slots
+ * between the two steps of the sequence count. If the table is full it gets
+ * replaced (map_grow.c), and the writer begins again.
+ *
+ * Layout, lifetime and locks: map_internal.h. For users: include/linux/gomap.h.
+ */
+
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/prefetch.h>
+#include <linux/slab.h>
+
+#include "map_internal.h"
+#include "map_key.h"
+
+/*
+ * Writing.
+ */
+
+/*
+ * Find the table of a key, which the caller locks then, and the seed that led
+ * to it. Return NULL if the map has no table.
+ */
+static __always_inline struct gomap_table *
+gomap_find_table(const struct gomap *m, struct gomap_key *k,
+		 siphash_key_t *seed, enum gomap_kind kind)
+{
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	struct gomap_table *t;
+	unsigned long entry;
+	u32 mask;
+
+	*seed = gomap_seed(d);
+	k->hash = gomap_store_hash(m, k, seed, kind);
+	entry = gomap_dir_entry(d, k->hash);
+	t = gomap_entry_table(entry);
+	mask = gomap_entry_mask(entry);
+	/* Taking the lock would keep this load waiting until it is done. */
+	if (likely(t))
+		prefetch(&t->ctrl[gomap_probe_start(k->hash, mask).group]);
+	return t;
+}
+
+/*
+ * Is the table that has been locked the right one?
+ *
+ * Between the directory and the lock it may have been replaced: then it is
+ * stale. Or the seed may have been redrawn, by gomap_reset(), which holds the
+ * lock, or by gomap_clear(), which will come for this table. With neither, this
+ * is the table for the hash, and stays so until the lock is dropped. Otherwise
+ * the caller has to begin again, and finds another directory or another entry:
+ * both are published before the lock is dropped.
+ */
+static inline bool gomap_is_right(const struct gomap *m,
+				  const struct gomap_table *t,
+				  const siphash_key_t *seed)
+{
+	return likely(!t->stale && gomap_same_seed(m, seed));
+}
+
+/*
+ * The last entry of the only table has gone: draw a new seed, and forget the
+ * tombstones.
+ *
+ * The seed changes in place, without a new directory. A writer compares it
+ * after it has got the table's lock, which we hold. A reader that has the old
+ * seed, or half of each, may miss an entry that is inserted with the new one;
+ * but it began before this moment, at which the map is empty, so "absent" is
+ * true for some moment of its lookup, too.
+ */
+static void gomap_reset(struct gomap *m, struct gomap_table *t)
+{
+	struct gomap_dir *d;
+
+	lockdep_assert_held(&t->lock);
+
+	spin_lock(&m->lock);
+	d = __gomap_dir(m);
+	if (gomap_current(d, t)) {
+		write_seqcount_begin(&t->seq);
+		if (t->growth_left != gomap_limit(t->shift))
+			gomap_table_wipe(t);
+		WRITE_ONCE(d->seed.key[0], get_random_u64());
+		WRITE_ONCE(d->seed.key[1], get_random_u64());
+		write_seqcount_end(&t->seq);
+	}
+	spin_unlock(&m->lock);
+}
+
+/* Blocks of values that are kept outside the slots. */
+
+static struct gomap_block *gomap_block_alloc(const struct gomap *m,
+					     const void *val, gfp_t gfp)
+{
+	size_t size = sizeof(struct gomap_block) + m->val_size;
+	struct gomap_block *block;
+
+	gfp |= m->gfp;
+	if (gfpflags_allow_blocking(gfp))
+		block = kvmalloc(size, gfp);
+	else
+		block = kmalloc(size, gfp | __GFP_NOWARN);
+	if (block)
+		memcpy(block->data, val, m->val_size);
+	return block;
+}
+
+static inline void gomap_block_free(struct gomap_block *block)
+{
+	if (block)
+		kvfree_rcu(block, rcu);
+}
+
+/**
+ * struct gomap_store - a value on its way into the map
+ * @k: where it goes
+ * @how: what to do about the key's presence
+ * @add: the value is added to the one there is; otherwise it replaces it
+ * @delta: what is added; afterwards, the sum
+ * @val: the new value, if nothing is added
+ * @block: the same, for values outside the slots; afterwards, what to free
+ * @sp: memory for growth
+ */
+struct gomap_store {
+	struct gomap_key k;
+	enum gomap_put_how how;
+	bool add;
+	u64 delta;
+	const void *val;
+	struct gomap_block *block;
+	struct gomap_spare sp;
+};
+
+/* A counter; of 4 bytes if it is not of 8. */
+static __always_inline void gomap_add_to(const struct gomap *m, void *val,
+					 u64 *delta, enum gomap_kind kind)
+{
+	u64 *val64 = val;
+	u32 *val32 = val;
+
+	if (gomap_val_size(m, kind) == 8) {
+		*val64 += *delta;
+		*delta = *val64;
+	} else {
+		*val32 += *delta;
+		*delta = *val32;
+	}
+}
+
+/* Within the sequence count. A slot that was free is all zero. */
+static __always_inline void gomap_store_val(const struct gomap *m, void *slot,
+					    struct gomap_store *st,
+					    enum gomap_kind kind)
+{
+	void *val = slot + gomap_val_off(m, kind);
+
+	if (st->add)
+		gomap_add_to(m, val, &st->delta, kind);
+	else if (gomap_outline(m, kind))
+		swap(*gomap_slot_block(m, slot, kind), st->block);
+	else
+		gomap_copy(val, st->val, gomap_val_size(m, kind));
+}
+
+static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
+					    const struct gomap_key *k,
+					    enum gomap_kind kind)
+{
+	switch (kind) {
+	case GOMAP_K4:
+	case GOMAP_K4V8:
+		gomap_copy(slot, k->data, 4);
+		break;
+	case GOMAP_K8:
+	case GOMAP_K8V8:
+		gomap_copy(slot, k->data, 8);
+		break;
+	default:
+		memcpy(slot, k->data, k->len);
+		if (m->flags & GOMAP_BYTES) {
+			memset(slot + k->len, 0, m->key_size - k->len);
+			*((u8 *)slot + m->key_size) = k->len;
+		}
+		break;
+	}
+}
+
+static __always_inline void gomap_overwrite(const struct gomap *m,
+					    struct gomap_table *t, u32 nr,
+					    struct gomap_store *st,
+					    enum gomap_kind kind)
+{
+	void *slot = gomap_slot(m, t, nr, kind);
+
+	write_seqcount_begin(&t->seq);
+	gomap_store_val(m, slot, st, kind);
+	if (kind == GOMAP_KANY && m->flags & GOMAP_UPDATE_KEY)
+		gomap_store_key(m, slot, &st->k, kind);
+	write_seqcount_end(&t->seq);
+}
+
+/* Count a new entry, unless there are too many. */
+static bool gomap_count_entry(struct gomap *m)
+{
+	if (m->max_entries)
+		return atomic_long_add_unless(&m->used, 1, m->max_entries);
+	atomic_long_inc(&m->used);
+	return true;
+}
+
+/*
+ * For an insert into a locked table without room. Return 0 if it has room now
+ * and no entry has moved, 1 if it has grown, or an error.
+ */
+static int gomap_make_room(struct gomap *m, struct gomap_table *t,
+			   struct gomap_spare *sp)
+{
+	/* First, so that inserts into a full map fail without much work. */
+	if (m->max_entries && gomap_len(m) >= m->max_entries)
+		return -E2BIG;
+	if (gomap_prune(m, t))
+		return 0;
+	return gomap_grow(m, t, sp) ?: 1;
+}
+
+/*
+ * Insert a key that is not in the locked table. Return 0; or 1 if the table has
+ * grown and the caller has to begin again; or an error.
+ */
+static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
+					struct gomap_store *st,
+					enum gomap_kind kind)
+{
+	bool tombstone;
+	u32 nr = gomap_find_free(t, st->k.hash, &tombstone);
+	void *slot = gomap_slot(m, t, nr, kind);
+
+	if (!tombstone && unlikely(!t->growth_left)) {
+		int ret = gomap_make_room(m, t, &st->sp);
+
+		if (ret)
+			return ret;
+		/* Pruning left the groups that were passed alone: all full. */
+	}
+	if (!gomap_count_entry(m))
+		return -E2BIG;
+
+	write_seqcount_begin(&t->seq);
+	gomap_store_key(m, slot, &st->k, kind);
+	gomap_store_val(m, slot, st, kind);
+	gomap_set_ctrl(t, nr, gomap_h2(st->k.hash));
+	write_seqcount_end(&t->seq);
+	WRITE_ONCE(t->used, t->used + 1);
+	WRITE_ONCE(t->growth_left, t->growth_left - !tombstone);
+	return 0;
+}
+
+/* Store into the locked table. Return as gomap_try_store(). */
+static __always_inline int gomap_store_in(struct gomap *m,
+					  struct gomap_table *t,
+					  struct gomap_store *st,
+					  enum gomap_kind kind)
+{
+	int nr = gomap_find(m, t, gomap_mask(t), &st->k, NULL, kind);
+
+	if (nr < 0)
+		return st->how == GOMAP_EXISTING ? -ENOENT :
+		       gomap_insert(m, t, st, kind);
+	if (st->how == GOMAP_NEW)
+		return -EEXIST;
+	gomap_overwrite(m, t, nr, st, kind);
+	return 0;
+}
+
+/* Return 0, 1 to begin again, or an error; -EAGAIN if memory is missing. */
+static __always_inline int gomap_try_store(struct gomap *m,
+					   struct gomap_store *st,
+					   enum gomap_kind kind)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+	siphash_key_t seed;
+	int ret = 1;
+
+	t = gomap_find_table(m, &st->k, &seed, kind);
+	if (!t) {
+		if (st->how == GOMAP_EXISTING)
+			return -ENOENT;
+		return gomap_first_table(m, 0, &st->sp) ?: 1;
+	}
+	spin_lock_irqsave(&t->lock, flags);
+	if (gomap_is_right(m, t, &seed))
+		ret = gomap_store_in(m, t, st, kind);
+	spin_unlock_irqrestore(&t->lock, flags);
+	return ret;
+}
+
+static __always_inline int gomap_do_store(struct gomap *m, const void *key,
+					  struct gomap_store *st, gfp_t gfp,
+					  enum gomap_kind kind)
+{
+	int ret = gomap_key_init(m, &st->k, key, kind) ?: 1;
+
+	while (ret > 0) {
+		rcu_read_lock();
+		ret = gomap_try_store(m, st, kind);
+		rcu_read_unlock();
+		if (unlikely(ret == -EAGAIN))
+			ret = gomap_spare_fill(m, &st->sp, gfp) ?: 1;
+	}
+	if (unlikely(st->sp.nr))
+		gomap_spare_free(m, &st->sp);
+	return ret;
+}
+
+/**
+ * gomap_put - insert or overwrite
+ * @m: the map
+ * @key: the key
+ * @val: the value; may be NULL if values have no bytes
+ * @how: what to do about the key's presence
+ * @gfp: how to allocate what growth needs
+ *
+ * If it fails the map is as it was.
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: 0, or -EEXIST if the key is in the map with GOMAP_NEW, -ENOENT if it
+ * is not with GOMAP_EXISTING; -E2BIG if the map has @max_entries, or too many
+ * keys of almost the same hash; -ENOMEM; -EINVAL if the key is longer than the
+ * map's keys may be; -EBADF if @m is NULL.
+ */
+int gomap_put(struct gomap *m, const void *key, const void *val,
+	      enum gomap_put_how how, gfp_t gfp)
+{
+	struct gomap_store st = { .how = how, .val = val };
+	int err;
+
+	if (!m)
+		return -EBADF;
+	if (gomap_outline(m, GOMAP_KANY)) {
+		st.block = gomap_block_alloc(m, val, gfp);
+		if (!st.block)
+			return -ENOMEM;
+	}
+	err = GOMAP_SPECIALISE(m, do_store, m, key, &st, gfp);
+	gomap_block_free(st.block);
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(gomap_put, GOCHAN_NS);
+
+/**
+ * gomap_add - add to a counter
+ * @m: a map of values of 4 or 8 bytes
+ * @key: the key
+ * @delta: what is added, modulo the size of the value
+ * @how: what to do about the key's presence; a counter begins at 0
+ * @sum: set to the new value; may be NULL
+ * @gfp: how to allocate what growth needs
+ *
+ * Nothing is lost or counted twice, whoever adds at the same time.
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: as gomap_put(); -EINVAL also if values have another size.
+ */
+int gomap_add(struct gomap *m, const void *key, u64 delta,
+	      enum gomap_put_how how, u64 *sum, gfp_t gfp)
+{
+	struct gomap_store st = { .how = how, .add = true, .delta = delta };
+	int err;
+
+	if (!m)
+		return -EBADF;
+	if (m->val_size != sizeof(u32) && m->val_size != sizeof(u64))
+		return -EINVAL;
+	err = GOMAP_SPECIALISE(m, do_store, m, key, &st, gfp);
+	if (!err && sum)
+		*sum = st.delta;
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(gomap_add, GOCHAN_NS);
+
+/* Compare and swap in the locked table. */
+static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
+			struct gomap_store *st, void *old)
+{
+	int nr = gomap_find(m, t, gomap_mask(t), &st->k, NULL, m->kind);
+	void *slot, *val;
+
+	if (nr < 0)
+		return -ENOENT;
+	slot = gomap_slot(m, t, nr, m->kind);
+	val = slot + m->val_off;
+	if (gomap_outline(m, m->kind))
+		val = (*gomap_slot_block(m, slot, m->kind))->data;
+	if (memcmp(val, old, m->val_size)) {
+		memcpy(old, val, m->val_size);
+		return -EEXIST;
+	}
+	gomap_overwrite(m, t, nr, st, m->kind);
+	return 0;
+}
+
+/* Return 0, 1 to begin again, or an error. */
+static int gomap_try_cas(struct gomap *m, struct gomap_store *st, void *old)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+	siphash_key_t seed;
+	int ret = 1;
+
+	t = gomap_find_table(m, &st->k, &seed, m->kind);
+	if (!t)
+		return -ENOENT;
+	spin_lock_irqsave(&t->lock, flags);
+	if (gomap_is_right(m, t, &seed))
+		ret = gomap_cas_in(m, t, st, old);
+	spin_unlock_irqrestore(&t->lock, flags);
+	return ret;
+}
+
+/**
+ * gomap_cas - compare and swap
+ * @m: the map
+ * @key: the key
+ * @old: the value that is expected; set to the one that is there if it differs
+ * @new: the value that replaces it
+ * @gfp: how to allocate values that are kept outside the table
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: 0, or -EEXIST if another value is there, -ENOENT if the key is not in
+ * the map; -ENOMEM; -EINVAL if the key is longer than the map's keys may be;
+ * -EBADF if @m is NULL.
+ */
+int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
+	      gfp_t gfp)
+{
+	struct gomap_store st = { .val = new };
+	int err;
+
+	if (!m)
+		return -EBADF;
+	err = gomap_key_init(m, &st.k, key, m->kind);
+	if (err)
+		return err;
+	if (gomap_outline(m, m->kind)) {
+		st.block = gomap_block_alloc(m, new, gfp);
+		if (!st.block)
+			return -ENOMEM;
+	}
+	rcu_read_lock();
+	do {
+		err = gomap_try_cas(m, &st, old);
+	} while (err > 0);
+	rcu_read_unlock();
+	gomap_block_free(st.block);
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(gomap_cas, GOCHAN_NS);
+
+/*
+ * Removing.
+ */
+
+/*
+ * Make a slot free again, and zero it. Copies of the entry in tables that were
+ * replaced, and a value outside the slot, stay until RCU frees them.
+ */
+static __always_inline void gomap_vacate(const struct gomap *m,
+					 struct gomap_table *t, u32 nr,
+					 enum gomap_kind kind)
+{
+	/* No search has gone on behind a group with an empty slot. */
+	bool empty = !t->shift ||
+		     gomap_match_empty(t->ctrl[nr / GOMAP_GROUP]);
+
+	write_seqcount_begin(&t->seq);
+	gomap_set_ctrl(t, nr, empty ? GOMAP_EMPTY : GOMAP_DELETED);
+	gomap_zero(gomap_slot(m, t, nr, kind), gomap_slot_size(m, kind));
+	write_seqcount_end(&t->seq);
+	WRITE_ONCE(t->used, t->used - 1);
+	WRITE_ONCE(t->growth_left, t->growth_left + empty);
+}
+
+/* Take from the locked table. Return the number of entries left or -ENOENT. */
+static __always_inline long gomap_take_from(struct gomap *m,
+					    struct gomap_table *t,
+					    const struct gomap_key *k,
+					    void *val,
+					    struct gomap_block **block,
+					    enum gomap_kind kind)
+{
+	int nr = gomap_find(m, t, gomap_mask(t), k, NULL, kind);
+	void *slot;
+	long left;
+
+	if (nr < 0)
+		return -ENOENT;
+	slot = gomap_slot(m, t, nr, kind);
+	if (gomap_outline(m, kind))
+		*block = *gomap_slot_block(m, slot, kind);
+	else if (val)
+		gomap_copy(val, slot + gomap_val_off(m, kind),
+			   gomap_val_size(m, kind));
+	gomap_vacate(m, t, nr, kind);
+	left = atomic_long_dec_return(&m->used);
+	if (unlikely(!t->used && !t->depth))
+		gomap_reset(m, t);
+	return left;
+}
+
+/* The same, or -EAGAIN to begin again. */
+static __always_inline long gomap_try_take(struct gomap *m,
+					   struct gomap_key *k, void *val,
+					   struct gomap_block **block,
+					   enum gomap_kind kind)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+	siphash_key_t seed;
+	long left = -EAGAIN;
+
+	t = gomap_find_table(m, k, &seed, kind);
+	if (!t)
+		return -ENOENT;
+	spin_lock_irqsave(&t->lock, flags);
+	if (gomap_is_right(m, t, &seed))
+		left = gomap_take_from(m, t, k, val, block, kind);
+	spin_unlock_irqrestore(&t->lock, flags);
+	return left;
+}
+
+static __always_inline int gomap_do_take(struct gomap *m, const void *key,
+					 void *val, enum gomap_kind kind)
+{
+	struct gomap_block *block = NULL;
+	struct gomap_key k;
+	long left;
+	int err = gomap_key_init(m, &k, key, kind);
+
+	if (err)
+		return err;
+	rcu_read_lock();
+	do {
+		left = gomap_try_take(m, &k, val, &block, kind);
+	} while (unlikely(left == -EAGAIN));
+	rcu_read_unlock();
+	if (left < 0)
+		return left;
+	if (block && val)
+		memcpy(val, block->data, m->val_size);
+	gomap_block_free(block);
+	gomap_shrink_kick(m, left);
+	return 0;
+}
+
+/**
+ * gomap_take - remove a key and get its value
+ * @m: the map, or NULL
+ * @key: the key
+ * @val: set to the value; may be NULL
+ *
+ * Of several callers that want the same entry one gets it. Its slot is zeroed;
+ * copies in tables that were replaced, and values kept outside the table, are
+ * only freed, after a grace period and when no iterator needs them.
+ *
+ * Context: Any but NMI.
+ * Return: 0, or -ENOENT if the key is not in the map, or -EINVAL if it is
+ * longer than the map's keys may be.
+ */
+int gomap_take(struct gomap *m, const void *key, void *val)
+{
+	if (!m)
+		return -ENOENT;
+	return GOMAP_SPECIALISE(m, do_take, m, key, val);
+}
+EXPORT_SYMBOL_NS_GPL(gomap_take, GOCHAN_NS);
+
+/**
+ * gomap_delete - remove a key
+ * @m: the map, or NULL
+ * @key: the key
+ *
+ * Context: Any but NMI.
+ * Return: as gomap_take().
+ */
+int gomap_delete(struct gomap *m, const void *key)
+{
+	return gomap_take(m, key, NULL);
+}
+EXPORT_SYMBOL_NS_GPL(gomap_delete, GOCHAN_NS);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the device that deal with maps share: map_file.c makes and
+ * frees maps and keeps their charge, map_ops.c has the commands for one key,
+ * map_batch.c those for many.
+ */
+
+#ifndef _GOCHAN_MAP_FILE_H
+#define _GOCHAN_MAP_FILE_H
+
+#include <linux/atomic.h>
+#include <linux/gomap.h>
+#include <linux/mutex.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+/**
+ * struct gochan_map_file - what a map's file owns
+ * @map: the map
+ * @acct: the account it is charged to; invariant
+ * @key_size: the map's key size; invariant
+ * @value_size: the map's value size; invariant
+ * @varlen: keys have a length of their own; invariant
+ * @max_entries: the limit, or 0; invariant
+ * @lock: protects @charged, and what the charge is computed from
+ * @charged: bytes charged; protected by @lock
+ * @credit: how many entries may be inserted on this charge; set under @lock
+ * @deleted: entries deleted since @charged was computed
+ * @delete_limit: how many make it worth computing again; written under @lock
+ */
+struct gochan_map_file {
+	struct gomap map;
+	struct gochan_account *acct;
+	u32 key_size;
+	u32 value_size;
+	bool varlen;
+	u64 max_entries;
+
+	struct mutex lock;	/* protects the charge */
+	size_t charged;
+	atomic_long_t credit;
+	atomic_long_t deleted;
+	long delete_limit;
+};
+
+/**
+ * struct gochan_map_key - a key from user space
+ * @bytes: with variable length, what gomap wants
+ * @data: its bytes
+ */
+struct gochan_map_key {
+	struct gomap_bytes bytes;
+	u8 data[GOCHAN_MAX_KEY_SIZE] __aligned(8);
+};
+
+/*
+ * copy_from_user() and copy_to_user() with an address as the ABI has it, of
+ * which a 32-bit kernel must not drop the upper half.
+ */
+static inline size_t gochan_copy_in(void *to, u64 from, size_t len)
+{
+	if (from != (unsigned long)from)
+		return len;
+	return copy_from_user(to, u64_to_user_ptr(from), len);
+}
+
+static inline size_t gochan_copy_out(u64 to, const void *from, size_t len)
+{
+	if (to != (unsigned long)to)
+		return len;
+	return copy_to_user(u64_to_user_ptr(to), from, len);
+}
+
+static inline int gochan_probe_out(u64 to, size_t len)
+{
+	if (to != (unsigned long)to)
+		return -EFAULT;
+	return gochan_probe_write(u64_to_user_ptr(to), len);
+}
+
+/* map_file.c */
+void gochan_map_info_of(struct gochan_map_file *mf, struct gochan_map_info *info);
+int gochan_map_room(struct gochan_map_file *mf, const void *key);
+void gochan_map_deleted(struct gochan_map_file *mf, u32 n);
+void gochan_map_settle(struct gochan_map_file *mf);
+
+/* map_ops.c */
+extern const struct gochan_op gochan_map_ops[];
+extern const size_t gochan_nr_map_ops;
+int gochan_put_how(u32 flags, enum gomap_put_how *how);
+int gochan_map_store(struct gochan_map_file *mf, const void *key,
+		     const void *value, enum gomap_put_how how);
+
+/* map_batch.c */
+long gochan_map_get_many(struct file *file, union gochan_arg *arg);
+long gochan_map_put_many(struct file *file, union gochan_arg *arg);
+long gochan_map_delete_many(struct file *file, union gochan_arg *arg);
+long gochan_map_iterate(struct file *file, union gochan_arg *arg);
+
+#endif /* _GOCHAN_MAP_FILE_H */
