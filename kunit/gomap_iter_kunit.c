@@ -105,6 +105,32 @@ static void order_varies(struct kunit *test)
 	KUNIT_EXPECT_GE(test, firsts, want);
 }
 
+/* Of 64 iterations over four tables, some begin in each. */
+static void any_table_comes_first(struct kunit *test)
+{
+	static const struct gomap_params p = {
+		.key_size = sizeof(u64),
+		.val_size = sizeof(u64),
+		.hash = gmt_hash_is_key,
+	};
+	struct gomap *m = gmt_map(test, &p, GMT_REAL, 2000);
+	unsigned int i, firsts[4] = { };
+	struct gomap_iter it;
+	u64 key;
+
+	for (i = 0; i < 400; i++)
+		KUNIT_ASSERT_EQ(test, 0, gmt_put(m, (u64)i << 62 | i << 7, i,
+						 GOMAP_NEW));
+	for (i = 0; i < 64; i++) {
+		gomap_iter_init(&it, m);
+		KUNIT_ASSERT_TRUE(test, gomap_iter_next(&it, &key, NULL));
+		gomap_iter_end(&it);
+		firsts[key >> 62]++;
+	}
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_GT(test, firsts[i], 0U);
+}
+
 struct meddle {
 	struct gomap *m;
 	unsigned int calls;
@@ -210,6 +236,7 @@ static struct kunit_case iter_cases[] = {
 	KUNIT_CASE(outputs_may_be_null),
 	KUNIT_CASE(iterators_are_independent),
 	KUNIT_CASE_PARAM(order_varies, few_gen_params),
+	KUNIT_CASE(any_table_comes_first),
 	KUNIT_CASE(callback_may_change_the_map),
 	KUNIT_CASE(current_key_and_keys_unlike_themselves),
 	{}

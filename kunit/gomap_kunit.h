@@ -11,6 +11,7 @@
 #define _GOMAP_KUNIT_H
 
 #include <linux/gomap.h>
+#include <linux/prandom.h>
 
 #include "gochan_kunit.h"
 #include "../kmod/core/map_internal.h"

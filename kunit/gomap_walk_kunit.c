@@ -376,9 +376,9 @@ struct scene {
 static const struct scene scenes[] = {
 	{ 8, 1, 0 }, { 8, 8, 0 }, { 8, 9, 0 }, { 8, 60, 0 },
 	{ 16, 14, 0 }, { 16, 60, 0 }, { 64, 100, 0 },
-	{ GMT_REAL, 100, 0 }, { GMT_REAL, 1200, 0 },
+	{ GMT_REAL, 100, 0 }, { GMT_REAL, 950, 0 },
 	{ 8, 60, 1 }, { 8, 60, 5 }, { 16, 60, 64 }, { 64, 100, 33 },
-	{ GMT_REAL, 100, 7 }, { GMT_REAL, 1200, 32 },
+	{ GMT_REAL, 100, 7 }, { GMT_REAL, 950, 32 },
 };
 
 static void scene_desc(const struct scene *scene, char *desc)
@@ -517,12 +517,12 @@ static void changes_of_all_kinds(struct kunit *test)
 {
 	const struct kind_param *param = test->param_value;
 	struct journal *j = journal_new(test, &param->p, param->batch);
-	u32 i, at;
+	u32 i, at, step = 1 + 80 / gochan_scaled(80);
 
 	prandom_seed_state(&j->rnd, 2);
 	j->m = gmt_map(test, &param->p, 16, 0);
 	for (i = 0; i < ARRAY_SIZE(changes); i++)
-		for (at = 0; at < 40; at += param->batch ? 1 : 13)
+		for (at = 0; at < 40; at += param->batch ? step : 13)
 			change_at_step(j, &changes[i], 40, at);
 }
 

@@ -77,13 +77,20 @@ static void crowd_run(struct kunit *test, struct crowd *crowd,
 	struct gct_thread *threads[MAX_WRITERS];
 	u32 i;
 
-	kunit_info(test, "seed %llu\n", crowd->seed);
 	for (i = 0; i < g->writers; i++)
 		threads[i] = gct_start(test, fn, crowd);
 	for (i = 0; i < g->writers; i++)
 		KUNIT_EXPECT_EQ(test, 0, gct_join(test, threads[i]));
 	KUNIT_EXPECT_EQ(test, atomic_read(&crowd->unexpected), 0);
 	GMT_CHECK(test, crowd->m);
+}
+
+/* The same for threads that use random numbers. */
+static void crowd_run_seeded(struct kunit *test, struct crowd *crowd,
+			     int (*fn)(struct gct_thread *thread))
+{
+	kunit_info(test, "seed %llu\n", crowd->seed);
+	crowd_run(test, crowd, fn);
 }
 
 static void crowd_rnd(struct crowd *crowd, struct rnd_state *rnd)
@@ -172,7 +179,7 @@ static void add_loses_nothing(struct kunit *test)
 {
 	struct crowd *crowd = crowd_new(test, 0);
 
-	crowd_run(test, crowd, add_fn);
+	crowd_run_seeded(test, crowd, add_fn);
 	expect_sums(test, crowd);
 }
 
@@ -180,7 +187,7 @@ static void cas_loses_nothing(struct kunit *test)
 {
 	struct crowd *crowd = crowd_new(test, 0);
 
-	crowd_run(test, crowd, cas_fn);
+	crowd_run_seeded(test, crowd, cas_fn);
 	expect_sums(test, crowd);
 }
 
@@ -285,7 +292,7 @@ static void inserts_and_deletes_alternate(struct kunit *test)
 	size_t there = 0;
 	u64 key;
 
-	crowd_run(test, crowd, toggle_fn);
+	crowd_run_seeded(test, crowd, toggle_fn);
 	for (key = 0; key < KEYS; key++) {
 		int left = atomic_read(&crowd->wins[key]);
 
@@ -332,7 +339,7 @@ static void limit_holds_for_all(struct kunit *test)
 {
 	struct crowd *crowd = crowd_new(test, LIMIT);
 
-	crowd_run(test, crowd, limited_fn);
+	crowd_run_seeded(test, crowd, limited_fn);
 	KUNIT_EXPECT_GT(test, atomic_read(&crowd->losses), 0);
 	KUNIT_EXPECT_LE(test, gomap_len(crowd->m), (size_t)LIMIT);
 	KUNIT_EXPECT_GT(test, gomap_len(crowd->m), (size_t)LIMIT / 2);
