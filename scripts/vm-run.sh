@@ -108,7 +108,8 @@ boot_qemu() {
 	have qemu-system-x86_64 ||
 		die "qemu-system-x86_64 is missing; run scripts/deps.sh"
 	if [ -n "$count" ]; then
-		accel=(-accel tcg -icount "shift=0,sleep=off" -cpu "qemu64,+smep,+smap")
+		accel=(-accel tcg -icount "shift=0,sleep=off"
+			-cpu "qemu64,+smep,+smap,+rdrand")
 		cpus=1
 	elif kvm_works; then
 		accel=(-accel kvm -cpu host)

@@ -24,6 +24,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -624,6 +625,8 @@ static int __init bench_init(void)
 	int err;
 
 	rounds = clamp(rounds, 1U, BENCH_MAX_ROUNDS);
+	/* Until there is entropy each seed costs tens of times what it should. */
+	wait_for_random_bytes();
 	bench_touch();
 	pr_info("begin\n");
 	err = bench_run();
