@@ -11,6 +11,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "gochan needs Linux 6.1 or newer"
@@ -31,6 +32,11 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
 }
+#endif
+
+/* Some older kernels know both names; since 7.0 the old one warns. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define system_dfl_wq	system_unbound_wq
 #endif
 
 #endif /* _GOCHAN_COMPAT_H */

@@ -142,7 +142,7 @@ static void directory_runs(struct kunit *test)
 	end = 1UL << d->depth;
 	for (i = 0; i < end; i += run) {
 		struct gomap_table *t =
-			gomap_entry_table(gomap_entries(d)[i]);
+			gomap_word_table(gomap_word(&gomap_entries(d)[i]));
 
 		KUNIT_ASSERT_NOT_NULL(test, t);
 		KUNIT_ASSERT_LE(test, (unsigned long)t->depth, d->depth);
@@ -151,8 +151,8 @@ static void directory_runs(struct kunit *test)
 				(u64)i << 1 << (63 - d->depth));
 		KUNIT_ASSERT_EQ(test, i % run, (size_t)0);
 		for (nr = i; nr < i + run; nr++)
-			KUNIT_ASSERT_EQ(test, gomap_entries(d)[nr],
-					gomap_entry(t));
+			KUNIT_ASSERT_EQ(test, gomap_word(&gomap_entries(d)[nr]),
+					gomap_entry_word(t));
 	}
 	KUNIT_EXPECT_EQ(test, i, end);
 	GMT_CHECK(test, m);
@@ -344,7 +344,7 @@ static void shrink_gives_memory_back(struct kunit *test)
 	full = stats(m);
 	for (key = keep; key < param->keys; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	KUNIT_EXPECT_EQ(test, 0, gomap_shrink(m, GFP_KERNEL));
 	st = stats(m);
 	KUNIT_EXPECT_EQ(test, st.entries, (size_t)keep);
@@ -368,7 +368,7 @@ static void map_shrinks_by_itself(struct kunit *test)
 	gmt_fill(test, m, 0, param->keys);
 	for (key = 8; key < param->keys; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	st = stats(m);
 	/* Stated: not less than an eighth full, but for the smallest. */
 	KUNIT_EXPECT_LE(test, st.slots, (size_t)8 * 8);
@@ -386,7 +386,7 @@ static void empty_map_has_no_table(struct kunit *test)
 	gmt_fill(test, m, 0, param->keys);
 	for (key = 0; key < param->keys; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	KUNIT_EXPECT_EQ(test, 0, gomap_shrink(m, GFP_KERNEL));
 	GMT_EXPECT_SHAPE(test, m, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, stats(m).depth, 0U);
@@ -405,7 +405,7 @@ static void shrinking_does_not_thrash(struct kunit *test)
 	gmt_fill(test, m, 0, 10000);
 	for (key = kept; key < 10000; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	KUNIT_EXPECT_EQ(test, 0, gomap_shrink(m, GFP_KERNEL));
 	slots = stats(m).slots;
 	KUNIT_EXPECT_LT(test, slots, (size_t)10000);
@@ -413,7 +413,7 @@ static void shrinking_does_not_thrash(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats(m).slots, slots);
 	for (key = kept / 2; key < 2 * kept; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	gmt_fill(test, m, kept / 2, kept);
 	KUNIT_EXPECT_LE(test, stats(m).slots, slots);
 	GMT_CHECK(test, m);
@@ -432,7 +432,7 @@ static void reservation_keeps_a_map_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats(m).slots, slots);
 	for (key = 0; key < 799; key++)
 		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	KUNIT_EXPECT_EQ(test, stats(m).slots, slots);
 	KUNIT_EXPECT_EQ(test, 0, gomap_shrink(m, GFP_KERNEL));
 	KUNIT_EXPECT_LT(test, stats(m).slots, slots);

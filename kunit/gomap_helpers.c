@@ -154,7 +154,7 @@ bool gmt_val_whole(u32 size, const void *val, u32 id, u32 *version)
 
 const char *gmt_wrong(struct gomap *m)
 {
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 	return gomap_check(m);
 }
 

@@ -181,7 +181,7 @@ static void reinsert_some(struct journal *j)
 
 static void shrink(struct journal *j)
 {
-	flush_work(&j->m->shrink_work);
+	flush_delayed_work(&j->m->shrink_work);
 	KUNIT_ASSERT_EQ(j->test, 0, gomap_shrink(j->m, GFP_KERNEL));
 }
 

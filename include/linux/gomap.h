@@ -6,7 +6,6 @@
  * with a control word, tables of at most 1024 slots, and a directory indexed by
  * the top bits of the hash. It grows by one table at a time, so no insert ever
  * moves more than 896 entries, and it gives memory back when it empties.
- * (The directory doubles now and then: one word for each table, or a few.)
  *
  *	static const struct gomap_params params = {
  *		.key_size = sizeof(u64),
@@ -122,8 +121,8 @@ struct gomap_bytes {
  *	cgroup to charge: its owner calls gomap_shrink(), in a context of the
  *	right one.
  *
- * A key of 4 or 8 bytes, without GOMAP_BYTES and @equal, is compared as an
- * integer; a value of a multiple of 8, 4 or 2 bytes is aligned so.
+ * A key of 4 or 8 bytes, hashed in the fast way, is compared as an integer; a
+ * value of a multiple of 8, 4 or 2 bytes is aligned so.
  */
 struct gomap_params {
 	u32 key_size;
@@ -141,6 +140,13 @@ struct gomap_dir {
 	siphash_key_t seed;
 	unsigned long depth;
 	struct rcu_head rcu;
+};
+
+/* An entry of a directory. */
+struct gomap_entry {
+	/* private: */
+	unsigned long table;
+	void *slots;
 };
 
 /**
@@ -175,11 +181,15 @@ struct gomap {
 	bool dying;
 	unsigned int nr_pool;
 	struct gomap_table *pool;
-	struct work_struct shrink_work;
+	struct gomap_dir *next_dir;
+	size_t next_done;
+	u32 nr_at_depth[25];
+	struct delayed_work shrink_work;
+	struct work_struct grow_work;
 
 	/* private: the directory of a map that has not outgrown one table */
 	struct gomap_dir first_dir;
-	unsigned long first_entry;
+	struct gomap_entry first_entry;
 };
 
 /**

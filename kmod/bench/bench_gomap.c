@@ -93,7 +93,7 @@ static void bench_gomap_settle(void *table)
 {
 	struct gomap *m = table;
 
-	flush_work(&m->shrink_work);
+	flush_delayed_work(&m->shrink_work);
 }
 
 static size_t bench_gomap_bytes(void *table)

@@ -3,9 +3,10 @@
  * Maps: making them, and what can be said about one as a whole.
  *
  * The parts of a map's code: map_read.c lookups; map_write.c inserts and
- * deletes; map_table.c tables and how one replaces another; map_grow.c growth
- * and reservations; map_shrink.c shrinking, clearing, destroying; map_iter.c
- * iteration; map_check.c the invariants, for tests.
+ * deletes; map_table.c tables and how one replaces another; map_dir.c the same
+ * for directories; map_grow.c growth and reservations; map_shrink.c shrinking,
+ * clearing, destroying; map_iter.c iteration; map_check.c the invariants, for
+ * tests.
  *
  * Layout, lifetime and locks: map_internal.h. For users: include/linux/gomap.h.
  */
@@ -44,7 +45,7 @@ static u32 gomap_align(u32 size)
 
 static u8 gomap_kind_of(const struct gomap_params *p)
 {
-	if (p->flags & GOMAP_BYTES || p->hash)
+	if (p->flags & (GOMAP_BYTES | GOMAP_SIPHASH) || p->hash)
 		return GOMAP_KANY;
 	if (p->key_size == 4)
 		return p->val_size == 8 ? GOMAP_K4V8 : GOMAP_K4;
@@ -73,6 +74,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 {
 	int err = gomap_check_params(p);
 
+	BUILD_BUG_ON(ARRAY_SIZE(m->nr_at_depth) <= GOMAP_MAX_DEPTH);
 	BUILD_BUG_ON(offsetof(struct gomap, first_entry) !=
 		     offsetof(struct gomap, first_dir) +
 		     sizeof(struct gomap_dir));
@@ -91,7 +93,8 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 	m->shrink_floor = SIZE_MAX;
 	atomic_long_set(&m->used, 0);
 	spin_lock_init(&m->lock);
-	INIT_WORK(&m->shrink_work, gomap_shrink_work);
+	INIT_DELAYED_WORK(&m->shrink_work, gomap_shrink_work);
+	INIT_WORK(&m->grow_work, gomap_grow_work);
 	get_random_bytes(&m->first_dir.seed, sizeof(m->first_dir.seed));
 	RCU_INIT_POINTER(m->dir, &m->first_dir);
 
@@ -214,8 +217,7 @@ void gomap_stats(const struct gomap *m, struct gomap_stats *st)
 	d = rcu_dereference(m->dir);
 	st->depth = d->depth;
 	if (d != &m->first_dir)
-		st->bytes = gomap_rounded(sizeof(*d) +
-					  (sizeof(long) << d->depth));
+		st->bytes = gomap_rounded(gomap_dir_size(d->depth));
 	while ((t = gomap_next_table(d, &i))) {
 		st->tables++;
 		st->slots += gomap_table_slots(t);

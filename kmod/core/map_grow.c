@@ -4,10 +4,9 @@
  * memory that is taken in advance (hints, reservations).
  *
  * A table grows under its own lock, into tables that nobody else knows yet. The
- * work is bounded by its 1024 slots, unless the directory becomes too short:
- * then all of that, which grows with the map, is copied under the map's lock.
- * gomap_reserve() and hints do this in advance. Who meets the old table's lock
- * meanwhile finds it stale and goes back to the directory.
+ * work is bounded by its 1024 slots. If the directory is too short for a split,
+ * the insert has to make it longer first, see map_dir.c. Who meets the old
+ * table's lock meanwhile finds it stale and goes back to the directory.
  *
  * Layout, lifetime and locks: map_internal.h.
  */
@@ -135,52 +134,20 @@ int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,
 
 /*
  * The depth of the directory that the split of a locked table asks for, 0 if it
- * is deep enough, or -E2BIG: keys that agree in more and more bits would double
- * the directory again and again, without filling tables.
+ * is deep enough, or -E2BIG.
  */
 static int gomap_split_depth(struct gomap *m, const struct gomap_table *t)
 {
 	const struct gomap_dir *d;
-	unsigned long want;
 	int depth = 0;
 
 	spin_lock(&m->lock);
 	d = __gomap_dir(m);
-	want = d->depth + 1;
-	if (gomap_current(d, t) && t->depth == d->depth) {
-		depth = want;
-		if (want > GOMAP_MAX_DEPTH ||
-		    1ULL << want > (u64)m->nr_tables << GOMAP_DEPTH_SLACK)
-			depth = -E2BIG;
-	}
+	if (gomap_current(d, t) && t->depth == d->depth)
+		depth = __gomap_depth_allowed(m, d->depth + 1) ? d->depth + 1 :
+								 -E2BIG;
 	spin_unlock(&m->lock);
 	return depth;
-}
-
-/*
- * Use @d as the directory if it is deeper, and still wanted: by the locked
- * table @t, or if that is NULL, by a reservation. gomap_clear() may have been
- * first, and an empty map shall not get a deep directory. Return the one to be
- * freed.
- */
-static struct gomap_dir *gomap_deepen(struct gomap *m, struct gomap_dir *d,
-				      const struct gomap_table *t)
-{
-	struct gomap_dir *old;
-	unsigned long flags;
-
-	spin_lock_irqsave(&m->lock, flags);
-	old = __gomap_dir(m);
-	if (old->depth >= d->depth ||
-	    (t ? !gomap_current(old, t) : !m->reserved)) {
-		spin_unlock_irqrestore(&m->lock, flags);
-		return d;
-	}
-	gomap_dir_copy(d, old);
-	/* Pairs with rcu_dereference() in lookups. */
-	rcu_assign_pointer(m->dir, d);
-	spin_unlock_irqrestore(&m->lock, flags);
-	return old;
 }
 
 static int gomap_split(struct gomap *m, struct gomap_table *t,
@@ -199,10 +166,6 @@ static int gomap_split(struct gomap *m, struct gomap_table *t,
 	if (!gomap_spare_ready(m, sp))
 		return -EAGAIN;
 
-	if (depth) {
-		gomap_dir_free(m, gomap_deepen(m, sp->dir, t));
-		sp->dir = NULL;
-	}
 	for (i = 0; i < 2; i++) {
 		swap(new[i], sp->table[i]);
 		new[i]->depth = t->depth + 1;
@@ -235,6 +198,52 @@ int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp)
  * Memory in advance.
  */
 
+static void gomap_fill_pool(struct gomap *m, unsigned int nr)
+{
+	while (READ_ONCE(m->nr_pool) < nr && !READ_ONCE(m->dying)) {
+		struct gomap_table *t;
+
+		t = gomap_table_alloc(m, m->max_shift,
+				      GFP_KERNEL | __GFP_NOWARN);
+		if (!t || !gomap_pool_give(m, t))
+			break;
+	}
+}
+
+/*
+ * The work item of a large map: get what the next splits need. If memory is
+ * missing, the insert that needs it will say so.
+ */
+void gomap_grow_work(struct work_struct *work)
+{
+	struct gomap *m = container_of(work, struct gomap, grow_work);
+	bool large;
+	u32 depth;
+
+	spin_lock_irq(&m->lock);
+	depth = __gomap_early_depth(m);
+	large = __gomap_is_large(m);
+	spin_unlock_irq(&m->lock);
+	if (large)
+		gomap_fill_pool(m, GOMAP_POOL);
+	if (depth && !READ_ONCE(m->dying))
+		gomap_resize_dir(m, depth, GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* An insert may have split a table: does a large map need anything? */
+void gomap_grow_kick(struct gomap *m)
+{
+	unsigned long flags;
+	bool wants;
+
+	spin_lock_irqsave(&m->lock, flags);
+	wants = __gomap_early_depth(m) ||
+		(__gomap_is_large(m) && m->nr_pool < GOMAP_POOL);
+	spin_unlock_irqrestore(&m->lock, flags);
+	if (wants)
+		queue_work(system_dfl_wq, &m->grow_work);
+}
+
 /* Make @nr tables, a power of two, of 1 << @shift groups each. */
 static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
 {
@@ -256,8 +265,7 @@ static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
 		t->depth = d->depth;
 		t->prefix = (u64)i << 1 << (63 - d->depth);
 		gomap_publish(d, t);
-		m->nr_tables++;
-		m->slots += gomap_table_slots(t);
+		__gomap_count(m, t, 1);
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
 	}
@@ -387,19 +395,12 @@ static size_t gomap_count_low(const struct gomap *m, size_t n, u32 *depth)
 
 static int gomap_reserve_depth(struct gomap *m, u32 depth, gfp_t gfp)
 {
-	struct gomap_dir *d;
 	bool enough;
 
 	rcu_read_lock();
 	enough = rcu_dereference(m->dir)->depth >= depth;
 	rcu_read_unlock();
-	if (enough)
-		return 0;
-	d = gomap_dir_alloc(m, depth, gfp);
-	if (!d)
-		return -ENOMEM;
-	gomap_dir_free(m, gomap_deepen(m, d, NULL));
-	return 0;
+	return enough ? 0 : gomap_resize_dir(m, depth, gfp);
 }
 
 /*

@@ -5,7 +5,7 @@
  *
  * Layout
  *
- *	gomap.dir -> gomap_dir {seed, depth} entry[1 << depth]
+ *	gomap.dir -> gomap_dir {seed, depth} gomap_entry[1 << depth]
  *	                                       |  the top bits of the hash
  *	                                       v
  *	             gomap_table {lock, seq, slots} ctrl[groups]
@@ -16,9 +16,10 @@
  *	A group is a control word and the 8 slots of the same number. A table
  *	has 1 to 128 groups; the control words follow its header, the slots are
  *	an allocation of their own: together they would be a little more than a
- *	power of two, which kmalloc would almost double. A directory entry is
- *	the table's address with the log2 of its groups in the low 3 bits, so a
- *	lookup fetches header and control word at the same time.
+ *	power of two, which kmalloc would almost double. A directory entry has
+ *	the table's address with the log2 of its groups in the low 3 bits, and
+ *	that of its slots: a lookup fetches header, control word and slots at
+ *	the same time, where one after the other would be three cache misses.
  *
  *	A table covers the hashes that begin with the @depth top bits of its
  *	@prefix, and a run of 1 << (gomap_dir.depth - gomap_table.depth) entries
@@ -37,7 +38,8 @@
  *	1. gomap_table.lock	irq-safe; the content of the table. Of two
  *				tables that of the lower prefix is first.
  *	2. gomap.lock		inside 1; which directory, its entries, the
- *				pool, and the counts of tables and slots
+ *				next one, the pool, and the counts of tables
+ *				and slots
  *	Nothing is allocated under a lock: an operation that lacks memory says
  *	so in its gomap_spare, lets go, allocates, and tries again.
  *
@@ -80,6 +82,12 @@
  */
 #define GOMAP_DEPTH_SLACK	6
 
+/*
+ * Tables that a large map keeps in its pool: for two splits, since the second
+ * may come before the pool is full again.
+ */
+#define GOMAP_POOL		4
+
 /* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
 #define GOMAP_EMPTY		0x80
 #define GOMAP_DELETED		0xfe
@@ -98,7 +106,7 @@
  * @lock: protects the content and what is "protected by" it here
  * @used: entries; protected by @lock
  * @growth_left: how many empty slots may still be filled; protected by @lock
- * @slots: the slots, zero where there is no entry; the pointer is invariant
+ * @slots: the slots, anything where there is no entry; the pointer is invariant
  * @prefix: first hash that the table covers; invariant
  * @refs: references: the directory's and the iterators'
  * @rcu: frees the table
@@ -148,15 +156,13 @@ struct gomap_key {
 /**
  * struct gomap_spare - memory that an operation has got for a retry
  * @table: tables of 1 << @shift groups, or NULL
- * @dir: a directory of depth @depth, or NULL
  * @nr: tables that are wanted
  * @shift: of which size
- * @depth: depth of the directory that is wanted, 0 if none is
+ * @depth: depth of the directory that is wanted, 0 if any will do
  * @no_pool: leave the pool alone, it is for inserts
  */
 struct gomap_spare {
 	struct gomap_table *table[2];
-	struct gomap_dir *dir;
 	u8 nr;
 	u8 shift;
 	u8 depth;
@@ -298,9 +304,9 @@ static inline u64 gomap_table_last(const struct gomap_table *t)
  * Directories.
  */
 
-static inline unsigned long *gomap_entries(const struct gomap_dir *d)
+static inline struct gomap_entry *gomap_entries(const struct gomap_dir *d)
 {
-	return (unsigned long *)(d + 1);
+	return (struct gomap_entry *)(d + 1);
 }
 
 /* Two shifts, since one by 64 is undefined. */
@@ -309,34 +315,47 @@ static inline size_t gomap_index(u64 hash, unsigned long depth)
 	return hash >> 1 >> (63 - depth);
 }
 
-static inline unsigned long gomap_entry(const struct gomap_table *t)
+static inline size_t gomap_dir_size(unsigned long depth)
+{
+	return sizeof(struct gomap_dir) + (sizeof(struct gomap_entry) << depth);
+}
+
+/* The word of an entry for @t. */
+static inline unsigned long gomap_entry_word(const struct gomap_table *t)
 {
 	return (unsigned long)t | t->shift;
 }
 
-static inline struct gomap_table *gomap_entry_table(unsigned long entry)
+static inline struct gomap_table *gomap_word_table(unsigned long word)
 {
-	return (struct gomap_table *)(entry & ~GOMAP_SHIFT_MASK);
+	return (struct gomap_table *)(word & ~GOMAP_SHIFT_MASK);
 }
 
-static inline u32 gomap_entry_mask(unsigned long entry)
+static inline u32 gomap_word_mask(unsigned long word)
 {
-	return (1U << (entry & GOMAP_SHIFT_MASK)) - 1;
+	return (1U << (word & GOMAP_SHIFT_MASK)) - 1;
+}
+
+static inline struct gomap_entry *gomap_dir_entry(const struct gomap_dir *d,
+						  u64 hash)
+{
+	return &gomap_entries(d)[gomap_index(hash, d->depth)];
 }
 
 /*
- * The entry for a hash. The load is the head of an address dependency to the
- * table; it pairs with the release in gomap_publish().
+ * The word of an entry: which table, and how large. The load is the head of an
+ * address dependency to the table; it pairs with the release in
+ * gomap_publish().
  */
-static inline unsigned long gomap_dir_entry(const struct gomap_dir *d, u64 hash)
+static inline unsigned long gomap_word(const struct gomap_entry *entry)
 {
-	return READ_ONCE(gomap_entries(d)[gomap_index(hash, d->depth)]);
+	return READ_ONCE(entry->table);
 }
 
 static inline struct gomap_table *gomap_dir_table(const struct gomap_dir *d,
 						  u64 hash)
 {
-	return gomap_entry_table(gomap_dir_entry(d, hash));
+	return gomap_word_table(gomap_word(gomap_dir_entry(d, hash)));
 }
 
 /* Is @t what the directory has for its hashes, and not cleared away? */
@@ -364,7 +383,7 @@ static inline struct gomap_table *gomap_next_table(const struct gomap_dir *d,
 	struct gomap_table *t = NULL;
 
 	if (*i < 1UL << d->depth)
-		t = gomap_entry_table(READ_ONCE(gomap_entries(d)[*i]));
+		t = gomap_word_table(gomap_word(&gomap_entries(d)[*i]));
 	if (t)
 		*i = gomap_next_index(d, t);
 	return t;
@@ -387,30 +406,54 @@ static inline bool gomap_same_seed(const struct gomap *m,
 	       READ_ONCE(d->seed.key[1]) == seed->key[1];
 }
 
-/* map_table.c: tables and directories, and how one replaces another. */
+/*
+ * Is the map to stay as large as it is? A reservation may be made at any time.
+ * Its maker sets @reserved before taking the lock of a table to see how much
+ * room that has, so who replaces a table has to ask under the table's lock, and
+ * who replaces the directory under the map's.
+ */
+static inline bool gomap_keeps_size(const struct gomap *m)
+{
+	return READ_ONCE(m->reserved) || READ_ONCE(m->dying);
+}
+
+/* map_dir.c: directories, and how one replaces another. */
+struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
+				  gfp_t gfp);
+void gomap_dir_free(struct gomap *m, struct gomap_dir *d);
+struct gomap_dir *__gomap_dir(const struct gomap *m);
+void __gomap_draw_seed(struct gomap_dir *d);
+void gomap_publish(struct gomap_dir *d, const struct gomap_table *t);
+void __gomap_publish(struct gomap *m, const struct gomap_table *t);
+void __gomap_count(struct gomap *m, const struct gomap_table *t, int nr);
+bool __gomap_depth_allowed(const struct gomap *m, u32 depth);
+int gomap_resize_dir(struct gomap *m, u32 depth, gfp_t gfp);
+int gomap_shorten_dir(struct gomap *m, gfp_t gfp);
+u32 __gomap_early_depth(const struct gomap *m);
+
+/* map_table.c: tables, and how one replaces another. */
+void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp);
 struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp);
 void gomap_table_free(struct gomap_table *t);
 void gomap_table_put(struct gomap_table *t);
 void gomap_table_wipe(struct gomap_table *t);
-struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
-				  gfp_t gfp);
-void gomap_dir_free(struct gomap *m, struct gomap_dir *d);
-struct gomap_dir *__gomap_dir(const struct gomap *m);
-void gomap_publish(struct gomap_dir *d, const struct gomap_table *t);
-void gomap_dir_copy(struct gomap_dir *to, const struct gomap_dir *from);
 void gomap_move(const struct gomap *m, const struct gomap_table *from,
 		struct gomap_table *const to[2]);
 bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
 		   struct gomap_table *const new[2]);
 int gomap_first_table(struct gomap *m, u32 shift, struct gomap_spare *sp);
-int gomap_spare_fill(const struct gomap *m, struct gomap_spare *sp, gfp_t gfp);
+int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp);
 bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp);
 void gomap_spare_free(struct gomap *m, struct gomap_spare *sp);
+bool __gomap_is_large(const struct gomap *m);
 bool gomap_pool_give(struct gomap *m, struct gomap_table *t);
 struct gomap_table *gomap_pool_take(struct gomap *m);
+void gomap_pool_drain(struct gomap *m);
 
 /* map_grow.c: growth, pruning, preallocation. */
+void gomap_grow_work(struct work_struct *work);
+void gomap_grow_kick(struct gomap *m);
 bool gomap_prune(const struct gomap *m, struct gomap_table *t);
 int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp);
 int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,
@@ -419,11 +462,19 @@ int gomap_setup(struct gomap *m, size_t hint, gfp_t gfp);
 void gomap_undo_setup(struct gomap *m);
 
 /* map_shrink.c: giving memory back. */
+
+/* Would an eighth of the slots do for @used entries? */
+static inline bool gomap_is_sparse(const struct gomap *m, size_t used)
+{
+	return used < READ_ONCE(m->slots) / 8;
+}
+
 void gomap_shrink_work(struct work_struct *work);
 void gomap_shrink_kick(struct gomap *m, size_t used);
 
 /* map_read.c */
 u64 gomap_hash_bytes(const void *data, u32 len, u64 seed);
+u64 gomap_siphash(const void *data, u32 len, u64 seed0, u64 seed1);
 bool gomap_equal(const struct gomap *m, const struct gomap_table *t,
 		 const void *slot, const struct gomap_key *k,
 		 const unsigned int *seq);

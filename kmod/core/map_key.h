@@ -10,6 +10,8 @@
 #ifndef _GOMAP_KEY_H
 #define _GOMAP_KEY_H
 
+#include <linux/prefetch.h>
+
 #include "map_internal.h"
 
 /*
@@ -17,9 +19,9 @@
  * operation are inlined once for each kind, with @kind constant.
  */
 enum gomap_kind {
-	GOMAP_K4,	/* 4-byte keys compared as integers */
+	GOMAP_K4,	/* 4-byte keys compared as integers, fast hash */
 	GOMAP_K4V8,	/* and 8-byte values */
-	GOMAP_K8,	/* 8-byte keys compared as integers */
+	GOMAP_K8,	/* 8-byte keys compared as integers, fast hash */
 	GOMAP_K8V8,	/* and 8-byte values */
 	GOMAP_KANY,
 };
@@ -147,17 +149,58 @@ static __always_inline u32 gomap_slot_len(const struct gomap *m,
 static __always_inline struct gomap_key
 gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
 {
+	struct gomap_key k;
+
+	k.data = slot;
+	k.hash = 0;
 	switch (kind) {
 	case GOMAP_K4:
 	case GOMAP_K4V8:
-		return (struct gomap_key){ .data = slot, .len = 4 };
+		k.len = 4;
+		break;
 	case GOMAP_K8:
 	case GOMAP_K8V8:
-		return (struct gomap_key){ .data = slot, .len = 8 };
+		k.len = 8;
+		break;
 	default:
-		return (struct gomap_key){ .data = slot,
-					   .len = gomap_slot_len(m, slot) };
+		k.len = gomap_slot_len(m, slot);
+		break;
 	}
+	return k;
+}
+
+/*
+ * Fetching in advance what a search will look at first.
+ */
+
+static inline void gomap_fetch_ctrl(unsigned long word, u64 hash)
+{
+	u32 group = gomap_probe_start(hash, gomap_word_mask(word)).group;
+
+	prefetch(&gomap_word_table(word)->ctrl[group]);
+}
+
+/* Is a whole group of slots no more than the two cache lines it may take? */
+static __always_inline bool gomap_fetches_slots(const struct gomap *m,
+						enum gomap_kind kind)
+{
+	return gomap_slot_size(m, kind) * GOMAP_GROUP <= 2 * 64;
+}
+
+/* @entry may change: what is fetched is never used without a check. */
+static __always_inline void gomap_fetch_slots(const struct gomap *m,
+					      const struct gomap_entry *entry,
+					      unsigned long word, u64 hash,
+					      enum gomap_kind kind)
+{
+	u32 group = gomap_probe_start(hash, gomap_word_mask(word)).group;
+	void *slots = READ_ONCE(entry->slots);
+
+	if (!gomap_fetches_slots(m, kind))
+		return;
+	slots += (size_t)group * GOMAP_GROUP * gomap_slot_size(m, kind);
+	prefetch(slots);
+	prefetch(slots + 64);
 }
 
 /*
@@ -210,14 +253,6 @@ static __always_inline u64 gomap_load_key(const void *data, u32 size)
 	return key;
 }
 
-static __always_inline u64 gomap_hash_int(const struct gomap *m, u64 key,
-					  u32 size, const siphash_key_t *seed)
-{
-	if (!(m->flags & GOMAP_SIPHASH))
-		return gomap_hash_u64(key, seed->key[0]);
-	return size == 8 ? siphash_1u64(key, seed) : siphash_1u32(key, seed);
-}
-
 static __always_inline u64 gomap_hash(const struct gomap *m,
 				      const struct gomap_key *k,
 				      const siphash_key_t *seed,
@@ -226,17 +261,18 @@ static __always_inline u64 gomap_hash(const struct gomap *m,
 	switch (kind) {
 	case GOMAP_K4:
 	case GOMAP_K4V8:
-		return gomap_hash_int(m, gomap_load_key(k->data, 4), 4, seed);
+		return gomap_hash_u64(gomap_load_key(k->data, 4), seed->key[0]);
 	case GOMAP_K8:
 	case GOMAP_K8V8:
-		return gomap_hash_int(m, gomap_load_key(k->data, 8), 8, seed);
+		return gomap_hash_u64(gomap_load_key(k->data, 8), seed->key[0]);
 	default:
 		break;
 	}
 	if (m->hash)
 		return m->hash(k->data, k->len, seed->key[0]);
 	if (m->flags & GOMAP_SIPHASH)
-		return siphash(k->data, k->len, seed);
+		return gomap_siphash(k->data, k->len, seed->key[0],
+				     seed->key[1]);
 	return gomap_hash_bytes(k->data, k->len, seed->key[0]);
 }
 
@@ -277,6 +313,7 @@ static __always_inline int gomap_key_init(const struct gomap *m,
 	}
 	k->data = bytes->data;
 	k->len = bytes->len;
+	k->hash = 0;
 	return k->len <= m->key_size ? 0 : -EINVAL;
 }
 
@@ -297,34 +334,6 @@ static inline void gomap_key_out(const struct gomap *m, const void *slot,
 /*
  * Searching.
  */
-
-/*
- * The slot where a new key with @hash goes: the first deleted one on its way,
- * which @tombstone then tells, or else the first empty one. @t has no room if
- * the slot is beyond its end, as only a single group does.
- */
-static inline u32 gomap_find_free(const struct gomap_table *t, u64 hash,
-				  bool *tombstone)
-{
-	u32 mask = gomap_mask(t), slot = gomap_table_slots(t);
-	struct gomap_probe p = gomap_probe_start(hash, mask);
-
-	*tombstone = false;
-	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
-		u64 ctrl = t->ctrl[p.group];
-		u64 empty = gomap_match_empty(ctrl);
-
-		if (!*tombstone && gomap_match_free(ctrl)) {
-			/* No group has both empty and deleted slots. */
-			slot = p.group * GOMAP_GROUP +
-			       gomap_first(gomap_match_free(ctrl));
-			*tombstone = !empty;
-		}
-		if (empty)
-			break;
-	}
-	return slot;
-}
 
 /* Does the slot have the key @k? A reader, with @seq, may get a wrong answer. */
 static __always_inline bool gomap_slot_has(const struct gomap *m,
@@ -376,6 +385,56 @@ static __always_inline int gomap_find(const struct gomap *m,
 				return nr;
 		}
 		if (likely(gomap_match_empty(ctrl)))
+			break;
+	}
+	return -1;
+}
+
+/**
+ * struct gomap_free - where a new key goes
+ * @slot: the first deleted slot on the key's way, or else the first empty one;
+ *	beyond the table's end if it has no room, as only a single group does
+ * @tombstone: it is a deleted one
+ */
+struct gomap_free {
+	u32 slot;
+	bool tombstone;
+};
+
+/*
+ * The same for who may insert: also find where the key goes if it is not there.
+ * The table is locked.
+ */
+static __always_inline int gomap_find_or_free(const struct gomap *m,
+					      const struct gomap_table *t,
+					      const struct gomap_key *k,
+					      struct gomap_free *f,
+					      enum gomap_kind kind)
+{
+	u32 mask = gomap_mask(t), end = gomap_table_slots(t);
+	struct gomap_probe p = gomap_probe_start(k->hash, mask);
+
+	f->slot = end;
+	f->tombstone = false;
+	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
+		u64 ctrl = t->ctrl[p.group];
+		u64 match = gomap_match_h2(ctrl, gomap_h2(k->hash));
+		u64 vacant = gomap_match_free(ctrl);
+		u64 empty = gomap_match_empty(ctrl);
+
+		for (; match; match &= match - 1) {
+			u32 nr = p.group * GOMAP_GROUP + gomap_first(match);
+			void *slot = gomap_slot(m, t, nr, kind);
+
+			if (likely(gomap_slot_has(m, t, slot, k, NULL, kind)))
+				return nr;
+		}
+		/* No group has both empty and deleted slots. */
+		if (vacant && f->slot == end) {
+			f->slot = p.group * GOMAP_GROUP + gomap_first(vacant);
+			f->tombstone = !empty;
+		}
+		if (likely(empty))
 			break;
 	}
 	return -1;

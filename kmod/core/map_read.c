@@ -37,6 +37,24 @@ u64 gomap_hash_bytes(const void *data, u32 len, u64 seed)
 }
 
 /*
+ * SipHash takes a seed by its address. This one takes it by value, so that it
+ * has none on the way of an operation, and stays in registers there.
+ */
+u64 gomap_siphash(const void *data, u32 len, u64 seed0, u64 seed1)
+{
+	siphash_key_t seed = { { seed0, seed1 } };
+
+	switch (len) {
+	case 4:
+		return siphash_1u32(gomap_load_key(data, 4), &seed);
+	case 8:
+		return siphash_1u64(gomap_load_key(data, 8), &seed);
+	default:
+		return siphash(data, len, &seed);
+	}
+}
+
+/*
  * Compare with the caller's equality. It must never see a key of which a writer
  * has changed a part: a reader makes a copy and checks that it is good.
  */
@@ -79,14 +97,14 @@ enum gomap_what {
  * of the map at a moment after the reader began, since it found the table in
  * the directory, and a reader that begins later finds the successor.
  */
-static __always_inline bool gomap_read_entry(const struct gomap *m,
-					     unsigned long entry,
+static __always_inline bool gomap_read_table(const struct gomap *m,
+					     unsigned long word,
 					     const struct gomap_key *k,
 					     enum gomap_what what, void *dst,
 					     enum gomap_kind kind)
 {
-	const struct gomap_table *t = gomap_entry_table(entry);
-	u32 mask = gomap_entry_mask(entry);
+	const struct gomap_table *t = gomap_word_table(word);
+	u32 mask = gomap_word_mask(word);
 	struct gomap_block *block = NULL;
 	unsigned int seq;
 	void *slot;
@@ -115,21 +133,27 @@ static __always_inline bool gomap_read_entry(const struct gomap *m,
 }
 
 /*
- * Hash a key and find the directory's entry for it; 0 if the map is empty.
+ * Hash a key, find the word of the directory's entry for it, 0 if the map is
+ * empty, and have the slots fetched.
  *
  * Directory and seed belong together, but for one case: gomap_reset() redraws
  * the seed in place. Then the map was empty at a moment after this reader
  * began, and that is what it reports if the seed misleads it.
  */
-static __always_inline unsigned long gomap_find_entry(const struct gomap *m,
+static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 						      struct gomap_key *k,
 						      enum gomap_kind kind)
 {
 	const struct gomap_dir *d = rcu_dereference(m->dir);
 	siphash_key_t seed = gomap_seed(d);
+	const struct gomap_entry *entry;
+	unsigned long word;
 
 	k->hash = gomap_hash(m, k, &seed, kind);
-	return gomap_dir_entry(d, k->hash);
+	entry = gomap_dir_entry(d, k->hash);
+	word = gomap_word(entry);
+	gomap_fetch_slots(m, entry, word, k->hash, kind);
+	return word;
 }
 
 static __always_inline bool gomap_read(const struct gomap *m,
@@ -137,15 +161,15 @@ static __always_inline bool gomap_read(const struct gomap *m,
 				       enum gomap_what what, void *dst,
 				       enum gomap_kind kind)
 {
-	unsigned long entry;
+	unsigned long word;
 	bool found = false;
 
 	if (unlikely(!gomap_reflexive(m, k, kind)))
 		return false;
 	rcu_read_lock();
-	entry = gomap_find_entry(m, k, kind);
-	if (likely(entry))
-		found = gomap_read_entry(m, entry, k, what, dst, kind);
+	word = gomap_find_word(m, k, kind);
+	if (likely(word))
+		found = gomap_read_table(m, word, k, what, dst, kind);
 	rcu_read_unlock();
 	return found;
 }
@@ -218,7 +242,7 @@ bool gomap_get_slot(const struct gomap *m, struct gomap_key *k, void *slot)
 
 struct gomap_flight {
 	struct gomap_key k;
-	unsigned long entry;
+	unsigned long word;
 };
 
 /* Hash, and have header and control word fetched. */
@@ -226,20 +250,15 @@ static __always_inline void gomap_depart(const struct gomap *m,
 					 struct gomap_flight *f,
 					 const void *key, enum gomap_kind kind)
 {
-	const struct gomap_table *t;
-	u32 mask;
-
-	f->entry = 0;
+	f->word = 0;
 	if (gomap_key_init(m, &f->k, key, kind) ||
 	    !gomap_reflexive(m, &f->k, kind))
 		return;
-	f->entry = gomap_find_entry(m, &f->k, kind);
-	if (!f->entry)
+	f->word = gomap_find_word(m, &f->k, kind);
+	if (!f->word)
 		return;
-	t = gomap_entry_table(f->entry);
-	mask = gomap_entry_mask(f->entry);
-	prefetch(t);
-	prefetch(&t->ctrl[gomap_probe_start(f->k.hash, mask).group]);
+	prefetch(gomap_word_table(f->word));
+	gomap_fetch_ctrl(f->word, f->k.hash);
 }
 
 /* Have the slot fetched that is most likely the right one. */
@@ -247,13 +266,14 @@ static __always_inline void gomap_approach(const struct gomap *m,
 					   const struct gomap_flight *f,
 					   enum gomap_kind kind)
 {
-	const struct gomap_table *t = gomap_entry_table(f->entry);
+	const struct gomap_table *t = gomap_word_table(f->word);
 	u32 group;
 	u64 match;
 
-	if (!t)
+	/* The slots of the other kinds are on their way already. */
+	if (!t || gomap_fetches_slots(m, kind))
 		return;
-	group = gomap_probe_start(f->k.hash, gomap_entry_mask(f->entry)).group;
+	group = gomap_probe_start(f->k.hash, gomap_word_mask(f->word)).group;
 	match = gomap_match_h2(READ_ONCE(t->ctrl[group]), gomap_h2(f->k.hash));
 	if (match)
 		prefetch(gomap_slot(m, t, group * GOMAP_GROUP +
@@ -264,8 +284,8 @@ static __always_inline bool gomap_land(const struct gomap *m,
 				       const struct gomap_flight *f, void *val,
 				       enum gomap_kind kind)
 {
-	if (f->entry &&
-	    gomap_read_entry(m, f->entry, &f->k, GOMAP_VALUE, val, kind))
+	if (f->word &&
+	    gomap_read_table(m, f->word, &f->k, GOMAP_VALUE, val, kind))
 		return true;
 	gomap_zero(val, gomap_val_size(m, kind));
 	return false;

@@ -5,8 +5,9 @@
  * When a map shrinks
  *	gomap_shrink() does it on demand. By itself a map does it after a
  *	delete that leaves fewer entries than an eighth of its slots, if those
- *	are more than 16, in a work item. Not with __GFP_ACCOUNT: the work
- *	item's tables would be charged to nobody.
+ *	are more than 16, in a work item, which waits for a moment: a map that
+ *	is being emptied shrinks once instead of at each halving. Not with
+ *	__GFP_ACCOUNT: the work item's tables would be charged to nobody.
  *
  * How
  *	A table that uses at most an eighth of its slots is replaced by the
@@ -35,16 +36,8 @@
  * Shrinking.
  */
 
-/*
- * Is shrinking to stop? A reservation may be made at any time. Its maker sets
- * @reserved before taking the lock of a table to see how much room that has, so
- * who replaces a table has to ask under the table's lock, and who replaces the
- * directory under the map's.
- */
-static bool gomap_keeps_size(const struct gomap *m)
-{
-	return READ_ONCE(m->reserved) || READ_ONCE(m->dying);
-}
+/* Longer than it takes to empty most maps, too short to miss the memory. */
+#define GOMAP_SHRINK_DELAY	(HZ / 10)
 
 /* The table size of which @entries fill at most a quarter. */
 static u32 gomap_loose_shift(const struct gomap *m, u32 entries)
@@ -180,57 +173,6 @@ static int gomap_shrink_tables(struct gomap *m, gfp_t gfp)
 	return ret < 0 ? ret : done;
 }
 
-/* The depth of the deepest table. */
-static unsigned long gomap_needed_depth(const struct gomap_dir *d)
-{
-	unsigned long depth = 0;
-	struct gomap_table *t;
-	size_t i = 0;
-
-	while ((t = gomap_next_table(d, &i)))
-		depth = max_t(unsigned long, depth, t->depth);
-	return depth;
-}
-
-/* Use @d instead of the directory if that suffices; return the one to free. */
-static struct gomap_dir *gomap_shorten(struct gomap *m, struct gomap_dir *d)
-{
-	struct gomap_dir *old;
-	unsigned long flags;
-
-	spin_lock_irqsave(&m->lock, flags);
-	old = __gomap_dir(m);
-	if (old->depth > d->depth && !gomap_keeps_size(m) &&
-	    gomap_needed_depth(old) <= d->depth) {
-		gomap_dir_copy(d, old);
-		/* Pairs with rcu_dereference() in lookups. */
-		rcu_assign_pointer(m->dir, d);
-		swap(d, old);
-	}
-	spin_unlock_irqrestore(&m->lock, flags);
-	return d;
-}
-
-static int gomap_shrink_dir(struct gomap *m, gfp_t gfp)
-{
-	unsigned long depth, want;
-	const struct gomap_dir *d;
-
-	rcu_read_lock();
-	d = rcu_dereference(m->dir);
-	depth = d->depth;
-	want = gomap_needed_depth(d);
-	rcu_read_unlock();
-	if (want < depth) {
-		struct gomap_dir *new = gomap_dir_alloc(m, want, gfp);
-
-		if (!new)
-			return -ENOMEM;
-		gomap_dir_free(m, gomap_shorten(m, new));
-	}
-	return 0;
-}
-
 /* Drop the last table if it is empty. */
 static void gomap_drop_last(struct gomap *m)
 {
@@ -250,6 +192,30 @@ static void gomap_drop_last(struct gomap *m)
 	rcu_read_unlock();
 }
 
+/* End the reservation, and free the pool: nothing is put there any more. */
+static void gomap_pool_free(struct gomap *m)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&m->lock, flags);
+	WRITE_ONCE(m->reserved, false);
+	spin_unlock_irqrestore(&m->lock, flags);
+	gomap_pool_drain(m);
+}
+
+/* Free what a map that is not large any more has no use for. */
+static void gomap_pool_trim(struct gomap *m)
+{
+	unsigned long flags;
+	bool useless;
+
+	spin_lock_irqsave(&m->lock, flags);
+	useless = m->pool && !m->reserved && !__gomap_is_large(m);
+	spin_unlock_irqrestore(&m->lock, flags);
+	if (useless)
+		gomap_pool_drain(m);
+}
+
 static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
 {
 	int done = gomap_shrink_tables(m, gfp);
@@ -259,10 +225,11 @@ static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
 		return done;
 	if (gomap_keeps_size(m))
 		return 0;
-	err = gomap_shrink_dir(m, gfp);
+	err = gomap_shorten_dir(m, gfp);
 	if (err)
 		return err;
 	gomap_drop_last(m);
+	gomap_pool_trim(m);
 	if (!done)
 		WRITE_ONCE(m->shrink_floor, gomap_len(m) / 2);
 	return 0;
@@ -271,36 +238,23 @@ static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
 /* The work item: nobody is told if memory is missing, the next one will do. */
 void gomap_shrink_work(struct work_struct *work)
 {
-	struct gomap *m = container_of(work, struct gomap, shrink_work);
+	struct gomap *m = container_of(work, struct gomap, shrink_work.work);
 
 	if (!gomap_keeps_size(m))
 		gomap_do_shrink(m, GFP_KERNEL | __GFP_NOWARN);
 }
 
-/* A delete has left @used entries: is it time to shrink? */
+/* A delete has left @used entries, which are few: is it time to shrink? */
 void gomap_shrink_kick(struct gomap *m, size_t used)
 {
-	size_t slots = READ_ONCE(m->slots);
-
-	if (likely(used >= slots / 8) || slots <= 2 * GOMAP_GROUP ||
+	if (READ_ONCE(m->slots) <= 2 * GOMAP_GROUP ||
 	    used >= READ_ONCE(m->shrink_floor) || READ_ONCE(m->reserved) ||
 	    m->flags & GOMAP_IRREFLEXIVE || m->gfp & __GFP_ACCOUNT)
 		return;
 	/* Unbound: a pass over a large map would keep others of this CPU. */
-	queue_work(system_unbound_wq, &m->shrink_work);
-}
-
-/* End the reservation, and free the pool: nothing is put there any more. */
-static void gomap_pool_free(struct gomap *m)
-{
-	struct gomap_table *t;
-	unsigned long flags;
-
-	spin_lock_irqsave(&m->lock, flags);
-	WRITE_ONCE(m->reserved, false);
-	spin_unlock_irqrestore(&m->lock, flags);
-	while ((t = gomap_pool_take(m)))
-		gomap_table_put(t);
+	if (!delayed_work_pending(&m->shrink_work))
+		queue_delayed_work(system_dfl_wq, &m->shrink_work,
+				   GOMAP_SHRINK_DELAY);
 }
 
 /**
@@ -379,7 +333,7 @@ static bool gomap_is_bare(const struct gomap *m)
 
 	rcu_read_lock();
 	d = rcu_dereference(m->dir);
-	bare = !d->depth && !gomap_dir_entry(d, 0);
+	bare = !d->depth && !gomap_dir_table(d, 0);
 	rcu_read_unlock();
 	return bare;
 }
@@ -403,7 +357,7 @@ static bool gomap_is_bare(const struct gomap *m)
  */
 void gomap_clear(struct gomap *m)
 {
-	struct gomap_dir *d, *old;
+	struct gomap_dir *d, *old, *next;
 
 	might_sleep();
 	if (!m)
@@ -417,6 +371,8 @@ void gomap_clear(struct gomap *m)
 
 	spin_lock_irq(&m->lock);
 	old = __gomap_dir(m);
+	next = m->next_dir;
+	m->next_dir = NULL;
 	/*
 	 * From here on no old table is replaced: gomap_replace() looks for it
 	 * in vain. Who has one locked may still change it, see gomap_sweep().
@@ -425,8 +381,11 @@ void gomap_clear(struct gomap *m)
 	WRITE_ONCE(m->nr_tables, 0);
 	WRITE_ONCE(m->slots, 0);
 	WRITE_ONCE(m->shrink_floor, SIZE_MAX);
+	memset(m->nr_at_depth, 0, sizeof(m->nr_at_depth));
 	spin_unlock_irq(&m->lock);
 
+	kvfree(next);
+	gomap_pool_trim(m);
 	gomap_sweep(m, old);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_clear, GOCHAN_NS);
@@ -443,9 +402,10 @@ void gomap_destroy(struct gomap *m)
 {
 	if (!m)
 		return;
-	/* Before waiting for the work item: it stops after the next table. */
+	/* Before waiting for the work: it stops after the next table. */
 	WRITE_ONCE(m->dying, true);
-	cancel_work_sync(&m->shrink_work);
+	cancel_work_sync(&m->grow_work);
+	cancel_delayed_work_sync(&m->shrink_work);
 	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
 	gomap_pool_free(m);
 }

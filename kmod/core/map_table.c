@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps: tables and directories, how they are made and freed, and how new
- * tables take the place of old ones.
+ * Maps: tables, how they are made and freed, and how new ones take the place of
+ * old ones.
  *
  * Layout, lifetime and locks: map_internal.h.
  *
@@ -21,9 +21,9 @@
  * Memory. Only callers that may block fall back to vmalloc(): not all kernels
  * can do that in an interrupt.
  */
-static void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
+void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
 {
-	gfp |= m->gfp | __GFP_ZERO;
+	gfp |= m->gfp;
 	if (gfpflags_allow_blocking(gfp))
 		return kvmalloc(size, gfp);
 	return kmalloc(size, gfp | __GFP_NOWARN);
@@ -34,6 +34,7 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp)
 {
 	struct gomap_table *t;
+	void *slots;
 
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= GOMAP_SHIFT_MASK);
 	BUILD_BUG_ON(GOMAP_MAX_SHIFT > GOMAP_SHIFT_MASK);
@@ -41,11 +42,14 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	t = gomap_mem_alloc(m, struct_size(t, ctrl, 1UL << shift), gfp);
 	if (!t)
 		return NULL;
-	t->slots = gomap_mem_alloc(m, gomap_slots(shift) * m->slot_size, gfp);
-	if (!t->slots) {
+	/* The slots of entries only are ever looked at. */
+	slots = gomap_mem_alloc(m, gomap_slots(shift) * m->slot_size, gfp);
+	if (!slots) {
 		kvfree(t);
 		return NULL;
 	}
+	memset(t, 0, offsetof(struct gomap_table, ctrl));
+	t->slots = slots;
 	spin_lock_init(&t->lock);
 	seqcount_spinlock_init(&t->seq, &t->lock);
 	refcount_set(&t->refs, 1);
@@ -86,120 +90,87 @@ void gomap_table_wipe(struct gomap_table *t)
 	WRITE_ONCE(t->growth_left, gomap_limit(t->shift));
 }
 
-/* Make a directory without entries and seed, or return NULL. */
-struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
-				  gfp_t gfp)
-{
-	struct gomap_dir *d;
-
-	d = gomap_mem_alloc(m, sizeof(*d) + (sizeof(long) << depth), gfp);
-	if (d)
-		d->depth = depth;
-	return d;
-}
-
-/* Free a directory that lookups may still be reading. */
-void gomap_dir_free(struct gomap *m, struct gomap_dir *d)
-{
-	if (d && d != &m->first_dir)
-		kvfree_rcu(d, rcu);
-}
-
-/* The directory, for one who may change it. */
-struct gomap_dir *__gomap_dir(const struct gomap *m)
-{
-	return rcu_dereference_protected(m->dir, lockdep_is_held(&m->lock));
-}
-
-/* Let all entries for the hashes that @t covers refer to it. */
-void gomap_publish(struct gomap_dir *d, const struct gomap_table *t)
-{
-	unsigned long *entry = gomap_entries(d) + gomap_index(t->prefix, d->depth);
-	unsigned long *end = entry + (1UL << (d->depth - t->depth));
-
-	/*
-	 * Release: who finds the table here, by the load in gomap_dir_entry(),
-	 * sees its content, and sees that its predecessor is stale.
-	 */
-	for (; entry < end; entry++)
-		smp_store_release(entry, gomap_entry(t)); /* as said above */
-}
-
-/* Make @to the same as @from, at another depth. */
-void gomap_dir_copy(struct gomap_dir *to, const struct gomap_dir *from)
-{
-	unsigned long *new = gomap_entries(to), *old = gomap_entries(from);
-	size_t i;
-
-	to->seed = from->seed;
-	for (i = 0; i < 1UL << to->depth; i++)
-		if (to->depth >= from->depth)
-			new[i] = old[i >> (to->depth - from->depth)];
-		else
-			new[i] = old[i << (from->depth - to->depth)];
-}
-
 /*
  * Moving entries.
  */
 
-/* Put an entry into a table that has room and no tombstones. */
-static __always_inline void gomap_move_slot(const struct gomap *m,
-					    struct gomap_table *t, u64 hash,
+/*
+ * Put an entry into a table, given by its parts, that has room and no
+ * tombstones, and that nobody else knows.
+ */
+static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
+					    void *slots, size_t mask, u64 hash,
 					    const void *from,
 					    enum gomap_kind kind)
 {
-	bool tombstone;
-	u32 slot = gomap_find_free(t, hash, &tombstone);
+	const size_t size = gomap_slot_size(m, kind);
+	size_t group = (hash >> 7) & mask, step = 0, bit;
+	u64 word = ctrl[group], vacant;
 
-	gomap_copy(gomap_slot(m, t, slot, kind), from,
-		   gomap_slot_size(m, kind));
-	gomap_set_ctrl(t, slot, gomap_h2(hash));
-	t->used++;
-	t->growth_left--;
+	while (unlikely(!(vacant = gomap_match_free(word)))) {
+		group = (group + ++step) & mask;
+		word = ctrl[group];
+	}
+	bit = __ffs64(vacant) & ~7UL;
+	/* From EMPTY, which is nothing but the high bit. */
+	ctrl[group] = word ^ (GOMAP_EMPTY | gomap_h2(hash)) << bit;
+	gomap_copy(slots + (group * 8 * GOMAP_GROUP + bit) / 8 * size, from,
+		   size);
 }
 
-static __always_inline int gomap_do_move(const struct gomap *m,
+/*
+ * Return how many went to the second table. This is what the dearest insert
+ * does almost a thousand times: what does not change is in local variables,
+ * since the compiler has to assume that a stored entry changes the rest.
+ */
+static __always_inline u32 gomap_do_move(const struct gomap *m,
 					 const struct gomap_table *from,
 					 struct gomap_table *const to[2],
 					 enum gomap_kind kind)
 {
-	siphash_key_t seed = gomap_seed(rcu_dereference(m->dir));
-	u32 group;
+	u64 *const ctrl[2] = { to[0]->ctrl, to[1] ? to[1]->ctrl : NULL };
+	void *const slots[2] = { to[0]->slots, to[1] ? to[1]->slots : NULL };
+	const siphash_key_t seed = gomap_seed(rcu_dereference(m->dir));
+	const size_t mask = gomap_mask(to[0]), size = gomap_slot_size(m, kind);
+	const u64 half = to[1] ? BIT_ULL(63 - from->depth) : 0;
+	const u64 *word = from->ctrl, *end = word + gomap_mask(from) + 1;
+	const void *group = from->slots;
+	u32 moved[2] = { };
 
-	for (group = 0; group <= gomap_mask(from); group++) {
-		u64 full = gomap_match_full(from->ctrl[group]);
+	for (; word < end; word++, group += GOMAP_GROUP * size) {
+		u64 full = gomap_match_full(*word);
 
 		for (; full; full &= full - 1) {
-			u32 nr = group * GOMAP_GROUP + gomap_first(full);
-			void *slot = gomap_slot(m, from, nr, kind);
+			size_t bit = __ffs64(full) & ~7UL;
+			const void *slot = group + bit / 8 * size;
 			struct gomap_key k = gomap_slot_key(m, slot, kind);
 			u64 hash = gomap_store_hash(m, &k, &seed, kind);
-			bool right = to[1] && hash >> (63 - from->depth) & 1;
+			bool i = hash & half;
 
-			gomap_move_slot(m, to[right], hash, slot, kind);
+			gomap_move_slot(m, ctrl[i], slots[i], mask, hash, slot,
+					kind);
+			moved[i]++;
 		}
 	}
-	return 0;
+	return moved[1];
 }
 
 /*
  * Copy the entries of the locked table @from into new tables nobody else
- * knows: into @to[0], or with @to[1], those whose next hash bit is 1 there.
- * Both have room for whatever comes.
+ * knows: into @to[0], or with @to[1], which is of the same size, those whose
+ * next hash bit is 1 there. Both have room for whatever comes.
  */
 void gomap_move(const struct gomap *m, const struct gomap_table *from,
 		struct gomap_table *const to[2])
 {
-	GOMAP_SPECIALISE(m, do_move, m, from, to);
-}
+	u32 moved = GOMAP_SPECIALISE(m, do_move, m, from, to);
 
-static void __gomap_count(struct gomap *m, const struct gomap_table *t, int nr)
-{
-	if (!t)
-		return;
-	WRITE_ONCE(m->nr_tables, m->nr_tables + nr);
-	WRITE_ONCE(m->slots, m->slots + nr * (long)gomap_table_slots(t));
+	to[0]->used += from->used - moved;
+	to[0]->growth_left -= from->used - moved;
+	if (to[1]) {
+		to[1]->used += moved;
+		to[1]->growth_left -= moved;
+	}
 }
 
 static void __gomap_retire(struct gomap *m, struct gomap_table *t)
@@ -238,16 +209,18 @@ bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
 	d = __gomap_dir(m);
 	ok = gomap_current(d, old[0]) &&
 	     (!old[1] || gomap_current(d, old[1])) &&
-	     (new[0] ? new[0]->depth <= d->depth : !d->depth);
+	     (new[0] ? new[0]->depth <= d->depth : !d->depth && !m->next_dir);
 	if (ok) {
 		__gomap_retire(m, old[0]);
 		__gomap_retire(m, old[1]);
 		for (i = 0; i < 2 && new[i]; i++) {
-			gomap_publish(d, new[i]);
+			__gomap_publish(m, new[i]);
 			__gomap_count(m, new[i], 1);
 		}
-		if (!new[0])
-			WRITE_ONCE(gomap_entries(d)[0], 0);
+		if (!new[0]) {
+			WRITE_ONCE(gomap_entries(d)->table, 0);
+			__gomap_draw_seed(d);
+		}
 		WRITE_ONCE(m->shrink_floor, SIZE_MAX);
 	}
 	spin_unlock(&m->lock);
@@ -280,8 +253,8 @@ int gomap_first_table(struct gomap *m, u32 shift, struct gomap_spare *sp)
 	spin_lock_irqsave(&m->lock, flags);
 	d = __gomap_dir(m);
 	/* It covers all hashes, however many entries the directory has. */
-	if (!gomap_entries(d)[0]) {
-		gomap_publish(d, sp->table[0]);
+	if (!gomap_entries(d)->table) {
+		__gomap_publish(m, sp->table[0]);
 		__gomap_count(m, sp->table[0], 1);
 		sp->table[0] = NULL;
 	}
@@ -302,8 +275,11 @@ static bool gomap_spare_fits(const struct gomap *m,
 	return t && (t->shift == sp->shift || t->shift == m->max_shift);
 }
 
-/* Allocate what is wanted and missing. Return 0 or -ENOMEM. */
-int gomap_spare_fill(const struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
+/*
+ * Allocate what is wanted and missing, and see to the directory. Return 0 or
+ * -ENOMEM. No lock is held.
+ */
+int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
 {
 	int i;
 
@@ -315,34 +291,40 @@ int gomap_spare_fill(const struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
 		if (!sp->table[i])
 			return -ENOMEM;
 	}
-	if (!sp->depth || (sp->dir && sp->dir->depth == sp->depth))
-		return 0;
-	kvfree(sp->dir);
-	sp->dir = gomap_dir_alloc(m, sp->depth, gfp);
-	return sp->dir ? 0 : -ENOMEM;
+	return sp->depth ? gomap_resize_dir(m, sp->depth, gfp) : 0;
+}
+
+/*
+ * Is what a split needs worth a work item? From 256 tables on, of some 4 MiB.
+ * Not with __GFP_ACCOUNT: a work item has nobody to charge.
+ */
+bool __gomap_is_large(const struct gomap *m)
+{
+	return __gomap_dir(m)->depth >= 8 && !(m->gfp & __GFP_ACCOUNT);
 }
 
 /*
  * Put a table that is empty and unknown to all into the pool. Return false if
- * there is no reservation any more; then the table is freed.
+ * the map has no use for it any more; then the table is freed.
  */
 bool gomap_pool_give(struct gomap *m, struct gomap_table *t)
 {
 	unsigned long flags;
-	bool reserved;
+	bool wanted;
 
 	spin_lock_irqsave(&m->lock, flags);
 	/* Under the lock: who ends the reservation then empties the pool. */
-	reserved = m->reserved;
-	if (reserved) {
+	wanted = m->reserved ||
+		 (__gomap_is_large(m) && m->nr_pool < GOMAP_POOL);
+	if (wanted) {
 		t->next = m->pool;
 		WRITE_ONCE(m->pool, t);
 		WRITE_ONCE(m->nr_pool, m->nr_pool + 1);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
-	if (!reserved)
+	if (!wanted)
 		gomap_table_put(t);
-	return reserved;
+	return wanted;
 }
 
 struct gomap_table *gomap_pool_take(struct gomap *m)
@@ -362,10 +344,19 @@ struct gomap_table *gomap_pool_take(struct gomap *m)
 	return t;
 }
 
+/* Free what is in the pool. */
+void gomap_pool_drain(struct gomap *m)
+{
+	struct gomap_table *t;
+
+	while ((t = gomap_pool_take(m)))
+		gomap_table_put(t);
+}
+
 /* Is everything there that is wanted, after a look into the pool? */
 bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp)
 {
-	bool ready = !sp->depth || (sp->dir && sp->dir->depth == sp->depth);
+	bool ready = !sp->depth;
 	int i;
 
 	for (i = 0; ready && i < sp->nr; i++) {
@@ -379,7 +370,7 @@ bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp)
 
 /*
  * Dispose of what an operation has left over. What came from the pool goes
- * back there, while there is a reservation; or to RCU, since vfree() may not be
+ * back there, if that has use for it; or to RCU, since vfree() may not be
  * called in any context.
  */
 void gomap_spare_free(struct gomap *m, struct gomap_spare *sp)
@@ -394,5 +385,4 @@ void gomap_spare_free(struct gomap *m, struct gomap_spare *sp)
 		else
 			gomap_table_put(t);
 	}
-	kvfree(sp->dir);
 }

@@ -11,7 +11,6 @@
 
 #include <linux/export.h>
 #include <linux/mm.h>
-#include <linux/prefetch.h>
 #include <linux/slab.h>
 
 #include "map_internal.h"
@@ -30,19 +29,19 @@ gomap_find_table(const struct gomap *m, struct gomap_key *k,
 		 siphash_key_t *seed, enum gomap_kind kind)
 {
 	const struct gomap_dir *d = rcu_dereference(m->dir);
-	struct gomap_table *t;
-	unsigned long entry;
-	u32 mask;
+	const struct gomap_entry *entry;
+	unsigned long word;
 
 	*seed = gomap_seed(d);
 	k->hash = gomap_store_hash(m, k, seed, kind);
 	entry = gomap_dir_entry(d, k->hash);
-	t = gomap_entry_table(entry);
-	mask = gomap_entry_mask(entry);
-	/* Taking the lock would keep this load waiting until it is done. */
-	if (likely(t))
-		prefetch(&t->ctrl[gomap_probe_start(k->hash, mask).group]);
-	return t;
+	word = gomap_word(entry);
+	/* Taking the lock would keep the loads waiting until it is done. */
+	if (likely(word)) {
+		gomap_fetch_ctrl(word, k->hash);
+		gomap_fetch_slots(m, entry, word, k->hash, kind);
+	}
+	return gomap_word_table(word);
 }
 
 /*
@@ -84,8 +83,7 @@ static void gomap_reset(struct gomap *m, struct gomap_table *t)
 		write_seqcount_begin(&t->seq);
 		if (t->growth_left != gomap_limit(t->shift))
 			gomap_table_wipe(t);
-		WRITE_ONCE(d->seed.key[0], get_random_u64());
-		WRITE_ONCE(d->seed.key[1], get_random_u64());
+		__gomap_draw_seed(d);
 		write_seqcount_end(&t->seq);
 	}
 	spin_unlock(&m->lock);
@@ -117,22 +115,20 @@ static inline void gomap_block_free(struct gomap_block *block)
 
 /**
  * struct gomap_store - a value on its way into the map
- * @k: where it goes
  * @how: what to do about the key's presence
  * @add: the value is added to the one there is; otherwise it replaces it
  * @delta: what is added; afterwards, the sum
  * @val: the new value, if nothing is added
  * @block: the same, for values outside the slots; afterwards, what to free
- * @sp: memory for growth
+ *
+ * On the fast way the members stay in registers: only copies have an address.
  */
 struct gomap_store {
-	struct gomap_key k;
 	enum gomap_put_how how;
 	bool add;
 	u64 delta;
 	const void *val;
 	struct gomap_block *block;
-	struct gomap_spare sp;
 };
 
 /* A counter; of 4 bytes if it is not of 8. */
@@ -151,19 +147,22 @@ static __always_inline void gomap_add_to(const struct gomap *m, void *val,
 	}
 }
 
-/* Within the sequence count. A slot that was free is all zero. */
+/* Within the sequence count. A @fresh slot has no value yet. */
 static __always_inline void gomap_store_val(const struct gomap *m, void *slot,
-					    struct gomap_store *st,
+					    struct gomap_store *st, bool fresh,
 					    enum gomap_kind kind)
 {
 	void *val = slot + gomap_val_off(m, kind);
+	u32 size = gomap_val_size(m, kind);
 
+	if (fresh && (st->add || gomap_outline(m, kind)))
+		gomap_zero(val, gomap_outline(m, kind) ? sizeof(void *) : size);
 	if (st->add)
 		gomap_add_to(m, val, &st->delta, kind);
 	else if (gomap_outline(m, kind))
 		swap(*gomap_slot_block(m, slot, kind), st->block);
 	else
-		gomap_copy(val, st->val, gomap_val_size(m, kind));
+		gomap_copy(val, st->val, size);
 }
 
 static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
@@ -191,15 +190,16 @@ static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
 
 static __always_inline void gomap_overwrite(const struct gomap *m,
 					    struct gomap_table *t, u32 nr,
+					    const struct gomap_key *k,
 					    struct gomap_store *st,
 					    enum gomap_kind kind)
 {
 	void *slot = gomap_slot(m, t, nr, kind);
 
 	write_seqcount_begin(&t->seq);
-	gomap_store_val(m, slot, st, kind);
+	gomap_store_val(m, slot, st, false, kind);
 	if (kind == GOMAP_KANY && m->flags & GOMAP_UPDATE_KEY)
-		gomap_store_key(m, slot, &st->k, kind);
+		gomap_store_key(m, slot, k, kind);
 	write_seqcount_end(&t->seq);
 }
 
@@ -228,19 +228,20 @@ static int gomap_make_room(struct gomap *m, struct gomap_table *t,
 }
 
 /*
- * Insert a key that is not in the locked table. Return 0; or 1 if the table has
- * grown and the caller has to begin again; or an error.
+ * Insert a key that is not in the locked table, where @f says. Return as
+ * gomap_try_store().
  */
 static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
+					const struct gomap_key *k,
+					const struct gomap_free *f,
 					struct gomap_store *st,
+					struct gomap_spare *sp,
 					enum gomap_kind kind)
 {
-	bool tombstone;
-	u32 nr = gomap_find_free(t, st->k.hash, &tombstone);
-	void *slot = gomap_slot(m, t, nr, kind);
+	void *slot = gomap_slot(m, t, f->slot, kind);
 
-	if (!tombstone && unlikely(!t->growth_left)) {
-		int ret = gomap_make_room(m, t, &st->sp);
+	if (!f->tombstone && unlikely(!t->growth_left)) {
+		int ret = sp ? gomap_make_room(m, t, sp) : 1;
 
 		if (ret)
 			return ret;
@@ -250,35 +251,43 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 		return -E2BIG;
 
 	write_seqcount_begin(&t->seq);
-	gomap_store_key(m, slot, &st->k, kind);
-	gomap_store_val(m, slot, st, kind);
-	gomap_set_ctrl(t, nr, gomap_h2(st->k.hash));
+	gomap_store_key(m, slot, k, kind);
+	gomap_store_val(m, slot, st, true, kind);
+	gomap_set_ctrl(t, f->slot, gomap_h2(k->hash));
 	write_seqcount_end(&t->seq);
 	WRITE_ONCE(t->used, t->used + 1);
-	WRITE_ONCE(t->growth_left, t->growth_left - !tombstone);
+	WRITE_ONCE(t->growth_left, t->growth_left - !f->tombstone);
 	return 0;
 }
 
 /* Store into the locked table. Return as gomap_try_store(). */
 static __always_inline int gomap_store_in(struct gomap *m,
 					  struct gomap_table *t,
+					  const struct gomap_key *k,
 					  struct gomap_store *st,
+					  struct gomap_spare *sp,
 					  enum gomap_kind kind)
 {
-	int nr = gomap_find(m, t, gomap_mask(t), &st->k, NULL, kind);
+	struct gomap_free f;
+	int nr = gomap_find_or_free(m, t, k, &f, kind);
 
 	if (nr < 0)
 		return st->how == GOMAP_EXISTING ? -ENOENT :
-		       gomap_insert(m, t, st, kind);
+		       gomap_insert(m, t, k, &f, st, sp, kind);
 	if (st->how == GOMAP_NEW)
 		return -EEXIST;
-	gomap_overwrite(m, t, nr, st, kind);
+	gomap_overwrite(m, t, nr, k, st, kind);
 	return 0;
 }
 
-/* Return 0, 1 to begin again, or an error; -EAGAIN if memory is missing. */
+/*
+ * Return 0, 1 to begin again, or an error; -EAGAIN if memory is missing.
+ * Without @sp nothing is changed but the one entry.
+ */
 static __always_inline int gomap_try_store(struct gomap *m,
+					   struct gomap_key *k,
 					   struct gomap_store *st,
+					   struct gomap_spare *sp,
 					   enum gomap_kind kind)
 {
 	struct gomap_table *t;
@@ -286,35 +295,78 @@ static __always_inline int gomap_try_store(struct gomap *m,
 	siphash_key_t seed;
 	int ret = 1;
 
-	t = gomap_find_table(m, &st->k, &seed, kind);
-	if (!t) {
+	t = gomap_find_table(m, k, &seed, kind);
+	if (unlikely(!t)) {
 		if (st->how == GOMAP_EXISTING)
 			return -ENOENT;
-		return gomap_first_table(m, 0, &st->sp) ?: 1;
+		return sp ? gomap_first_table(m, 0, sp) ?: 1 : 1;
 	}
 	spin_lock_irqsave(&t->lock, flags);
 	if (gomap_is_right(m, t, &seed))
-		ret = gomap_store_in(m, t, st, kind);
+		ret = gomap_store_in(m, t, k, st, sp, kind);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;
 }
 
-static __always_inline int gomap_do_store(struct gomap *m, const void *key,
-					  struct gomap_store *st, gfp_t gfp,
-					  enum gomap_kind kind)
+/* Whatever it takes: other tables, memory, another attempt. */
+static noinline int gomap_store_slowly(struct gomap *m, const void *key,
+				       struct gomap_store *st, gfp_t gfp)
 {
-	int ret = gomap_key_init(m, &st->k, key, kind) ?: 1;
+	struct gomap_spare sp = { };
+	struct gomap_key k;
+	int ret = gomap_key_init(m, &k, key, m->kind) ?: 1;
 
 	while (ret > 0) {
 		rcu_read_lock();
-		ret = gomap_try_store(m, st, kind);
+		ret = gomap_try_store(m, &k, st, &sp, m->kind);
 		rcu_read_unlock();
-		if (unlikely(ret == -EAGAIN))
-			ret = gomap_spare_fill(m, &st->sp, gfp) ?: 1;
+		if (ret == -EAGAIN)
+			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
 	}
-	if (unlikely(st->sp.nr))
-		gomap_spare_free(m, &st->sp);
+	gomap_spare_free(m, &sp);
+	gomap_grow_kick(m);
 	return ret;
+}
+
+/* Almost every store needs no more than the table of its key as it is. */
+static __always_inline int gomap_do_store(struct gomap *m, const void *key,
+					  struct gomap_store *st,
+					  enum gomap_kind kind)
+{
+	struct gomap_key k;
+	int ret = gomap_key_init(m, &k, key, kind);
+
+	if (ret)
+		return ret;
+	rcu_read_lock();
+	ret = gomap_try_store(m, &k, st, NULL, kind);
+	rcu_read_unlock();
+	return ret;
+}
+
+static __always_inline int gomap_put_inline(struct gomap *m, const void *key,
+					    const void *val,
+					    enum gomap_put_how how, gfp_t gfp)
+{
+	struct gomap_store st = { .how = how, .val = val }, slow = st;
+	int ret = GOMAP_SPECIALISE(m, do_store, m, key, &st);
+
+	return likely(ret <= 0) ? ret : gomap_store_slowly(m, key, &slow, gfp);
+}
+
+static noinline int gomap_put_outline(struct gomap *m, const void *key,
+				      const void *val, enum gomap_put_how how,
+				      gfp_t gfp)
+{
+	struct gomap_store st = { .how = how };
+	int err;
+
+	st.block = gomap_block_alloc(m, val, gfp);
+	if (!st.block)
+		return -ENOMEM;
+	err = gomap_store_slowly(m, key, &st, gfp);
+	gomap_block_free(st.block);
+	return err;
 }
 
 /**
@@ -336,19 +388,11 @@ static __always_inline int gomap_do_store(struct gomap *m, const void *key,
 int gomap_put(struct gomap *m, const void *key, const void *val,
 	      enum gomap_put_how how, gfp_t gfp)
 {
-	struct gomap_store st = { .how = how, .val = val };
-	int err;
-
 	if (!m)
 		return -EBADF;
-	if (gomap_outline(m, GOMAP_KANY)) {
-		st.block = gomap_block_alloc(m, val, gfp);
-		if (!st.block)
-			return -ENOMEM;
-	}
-	err = GOMAP_SPECIALISE(m, do_store, m, key, &st, gfp);
-	gomap_block_free(st.block);
-	return err;
+	if (unlikely(gomap_outline(m, GOMAP_KANY)))
+		return gomap_put_outline(m, key, val, how, gfp);
+	return gomap_put_inline(m, key, val, how, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_put, GOCHAN_NS);
 
@@ -370,13 +414,18 @@ int gomap_add(struct gomap *m, const void *key, u64 delta,
 	      enum gomap_put_how how, u64 *sum, gfp_t gfp)
 {
 	struct gomap_store st = { .how = how, .add = true, .delta = delta };
+	struct gomap_store slow = st;
 	int err;
 
 	if (!m)
 		return -EBADF;
 	if (m->val_size != sizeof(u32) && m->val_size != sizeof(u64))
 		return -EINVAL;
-	err = GOMAP_SPECIALISE(m, do_store, m, key, &st, gfp);
+	err = GOMAP_SPECIALISE(m, do_store, m, key, &st);
+	if (unlikely(err > 0)) {
+		err = gomap_store_slowly(m, key, &slow, gfp);
+		st.delta = slow.delta;
+	}
 	if (!err && sum)
 		*sum = st.delta;
 	return err;
@@ -385,9 +434,10 @@ EXPORT_SYMBOL_NS_GPL(gomap_add, GOCHAN_NS);
 
 /* Compare and swap in the locked table. */
 static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
-			struct gomap_store *st, void *old)
+			const struct gomap_key *k, struct gomap_store *st,
+			void *old)
 {
-	int nr = gomap_find(m, t, gomap_mask(t), &st->k, NULL, m->kind);
+	int nr = gomap_find(m, t, gomap_mask(t), k, NULL, m->kind);
 	void *slot, *val;
 
 	if (nr < 0)
@@ -400,24 +450,25 @@ static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
 		memcpy(old, val, m->val_size);
 		return -EEXIST;
 	}
-	gomap_overwrite(m, t, nr, st, m->kind);
+	gomap_overwrite(m, t, nr, k, st, m->kind);
 	return 0;
 }
 
 /* Return 0, 1 to begin again, or an error. */
-static int gomap_try_cas(struct gomap *m, struct gomap_store *st, void *old)
+static int gomap_try_cas(struct gomap *m, struct gomap_key *k,
+			 struct gomap_store *st, void *old)
 {
 	struct gomap_table *t;
 	unsigned long flags;
 	siphash_key_t seed;
 	int ret = 1;
 
-	t = gomap_find_table(m, &st->k, &seed, m->kind);
+	t = gomap_find_table(m, k, &seed, m->kind);
 	if (!t)
 		return -ENOENT;
 	spin_lock_irqsave(&t->lock, flags);
 	if (gomap_is_right(m, t, &seed))
-		ret = gomap_cas_in(m, t, st, old);
+		ret = gomap_cas_in(m, t, k, st, old);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;
 }
@@ -439,11 +490,12 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	      gfp_t gfp)
 {
 	struct gomap_store st = { .val = new };
+	struct gomap_key k;
 	int err;
 
 	if (!m)
 		return -EBADF;
-	err = gomap_key_init(m, &st.k, key, m->kind);
+	err = gomap_key_init(m, &k, key, m->kind);
 	if (err)
 		return err;
 	if (gomap_outline(m, m->kind)) {
@@ -453,7 +505,7 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	}
 	rcu_read_lock();
 	do {
-		err = gomap_try_cas(m, &st, old);
+		err = gomap_try_cas(m, &k, &st, old);
 	} while (err > 0);
 	rcu_read_unlock();
 	gomap_block_free(st.block);
@@ -553,7 +605,8 @@ static __always_inline int gomap_do_take(struct gomap *m, const void *key,
 	if (block && val)
 		memcpy(val, block->data, m->val_size);
 	gomap_block_free(block);
-	gomap_shrink_kick(m, left);
+	if (unlikely(gomap_is_sparse(m, left)))
+		gomap_shrink_kick(m, left);
 	return 0;
 }
 
