@@ -99,8 +99,9 @@ print_ratios() {
 		if (!((tier, "gomap", n, op) in value))
 			return
 		ours = value[tier, "gomap", n, op]
-		theirs = op == "delete" ? value[tier, "rhashtable", n, op] :
-			peer(tier, n, peer_op)
+		theirs = peer(tier, n, peer_op)
+		if (op == "delete")
+			theirs = value[tier, "rhashtable", n, op]
 		row(tier, op, n, ours, theirs, sprintf("%.2fx", theirs / ours),
 			goal ? ">= " goal "x" : "", theirs / ours >= goal)
 	}
