@@ -83,8 +83,8 @@ struct gochan_wait {
  * @elem_size: bytes per element, the maximum if @varlen
  * @cap: elements the channel can buffer
  * @len: elements buffered
- * @senders: sends asleep on the channel
- * @receivers: receives asleep on the channel
+ * @senders: sends asleep on the channel, cases of selects included
+ * @receivers: receives asleep on the channel, cases of selects included
  * @varlen: each message has its own length
  * @closed: gochan_close() has been called
  */

@@ -176,7 +176,7 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
  * State changes.
  */
 
-static int __gochan_send(struct gochan *ch, const void *src, u32 len)
+int __gochan_send(struct gochan *ch, const void *src, u32 len)
 {
 	struct gochan_xfer x = { .src = src, .len = len };
 
@@ -213,7 +213,10 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 	}
 	/* Pairs with smp_load_acquire() in gochan_looks_empty(). */
 	smp_store_release(&ch->len, ch->len - 1);
-	__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
+	if (ch->timer)
+		__gotimer_taken(ch->timer);
+	else
+		__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
 	return 0;
 }
 
@@ -238,7 +241,7 @@ static size_t gochan_recv_end(const struct gochan *ch, void *dst)
 	return ch->elem_size;
 }
 
-static int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok)
+int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok)
 {
 	lockdep_assert_held(&ch->lock);
 
@@ -321,19 +324,28 @@ static int gochan_recv_would_block(const struct gochan *ch)
 }
 
 /*
- * Blocking.
+ * Blocking. A select (select.c) does the same with several records.
  */
 
-/*
- * Wait on @q with the record @w, set up by the caller: queue it, let go of the
- * lock, sleep. Return 0 once a peer or the closer has filled it in.
- */
-static int gochan_block(struct gochan_waiter *w, const struct gochan_wait *wait,
-			unsigned long flags)
-	__releases(&w->ch->lock)
+void gochan_sender_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			struct gochan *ch, const void *src, u32 len)
+{
+	gochan_waiter_init(w, s, ch, &ch->sendq, gochan_serve_sender);
+	w->src = src;
+	w->len = len;
+}
+
+void gochan_receiver_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			  struct gochan *ch, void *dst)
+{
+	gochan_waiter_init(w, s, ch, &ch->recvq, gochan_serve_receiver);
+	w->dst = dst;
+}
+
+/* Queue a record: once the lock is released, peers may serve it. */
+void __gochan_park(struct gochan_waiter *w)
 {
 	struct gochan *ch = w->ch;
-	int err;
 
 	__gochan_enqueue(w);
 	/* A sleeper makes a rendezvous channel ready for the other side. */
@@ -341,7 +353,34 @@ static int gochan_block(struct gochan_waiter *w, const struct gochan_wait *wait,
 		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
 	else if (!ch->cap)
 		__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
-	spin_unlock_irqrestore(&ch->lock, flags);
+}
+
+/* What the send of a record that was served returns. */
+int gochan_sender_result(const struct gochan_waiter *w)
+{
+	return w->ok ? 0 : -EPIPE;
+}
+
+/* What the receive of a record that was served tells, besides the message. */
+void gochan_receiver_result(const struct gochan_waiter *w, size_t *len,
+			    bool *ok)
+{
+	*ok = w->ok;
+	*len = w->ok ? w->len : gochan_recv_end(w->ch, w->dst);
+}
+
+/*
+ * Wait with the record @w: queue it, let go of the lock, sleep. Return 0 once a
+ * peer or the closer has filled it in.
+ */
+static int gochan_block(struct gochan_waiter *w, const struct gochan_wait *wait,
+			unsigned long flags)
+	__releases(&w->ch->lock)
+{
+	int err;
+
+	__gochan_park(w);
+	spin_unlock_irqrestore(&w->ch->lock, flags);
 
 	err = gochan_sleep(w->sleeper, wait);
 	if (err)
@@ -359,13 +398,9 @@ static noinline int gochan_block_send(struct gochan *ch, const void *src,
 	int err;
 
 	gochan_sleeper_init(&s);
-	gochan_waiter_init(&w, &s, ch, &ch->sendq, gochan_serve_sender);
-	w.src = src;
-	w.len = len;
+	gochan_sender_init(&w, &s, ch, src, len);
 	err = gochan_block(&w, wait, flags);
-	if (err)
-		return err;
-	return w.ok ? 0 : -EPIPE;
+	return err ?: gochan_sender_result(&w);
 }
 
 static noinline int gochan_block_recv(struct gochan *ch, void *dst, size_t *len,
@@ -378,18 +413,15 @@ static noinline int gochan_block_recv(struct gochan *ch, void *dst, size_t *len,
 	int err;
 
 	gochan_sleeper_init(&s);
-	gochan_waiter_init(&w, &s, ch, &ch->recvq, gochan_serve_receiver);
-	w.dst = dst;
+	gochan_receiver_init(&w, &s, ch, dst);
 	err = gochan_block(&w, wait, flags);
-	if (err)
-		return err;
-	*ok = w.ok;
-	*len = w.ok ? w.len : gochan_recv_end(ch, dst);
-	return 0;
+	if (!err)
+		gochan_receiver_result(&w, len, ok);
+	return err;
 }
 
 /* Go's nil channel: nobody is ever on the other side. */
-static int gochan_block_nil(const struct gochan_wait *wait)
+int gochan_block_nil(const struct gochan_wait *wait)
 {
 	struct gochan_sleeper s;
 
@@ -397,6 +429,18 @@ static int gochan_block_nil(const struct gochan_wait *wait)
 		return -EAGAIN;
 	gochan_sleeper_init(&s);
 	return gochan_sleep(&s, wait);
+}
+
+/* May a message of @len bytes be sent on the channel at all? */
+int gochan_check_send(const struct gochan *ch, size_t len)
+{
+	if (ch->timer)
+		return -EBADF;
+	if (len > ch->elem_size)
+		return -EMSGSIZE;
+	if (len < ch->elem_size && !ch->varlen)
+		return -EINVAL;
+	return 0;
 }
 
 static int gochan_do_send(struct gochan *ch, const void *src, u32 len,
@@ -458,13 +502,16 @@ static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
  * Context: Process context if @wait, else any context but NMI.
  * Return: 0, or -EPIPE if the channel is or becomes closed; if it is not
  * ready, -EAGAIN without @wait, or else -ETIMEDOUT or -ERESTARTSYS after the
- * deadline or a signal. The value was sent only if 0 is returned.
+ * deadline or a signal; or -EBADF if it is a timer's. The value was sent only
+ * if 0 is returned.
  */
 int gochan_send_wait(struct gochan *ch, const void *src,
 		     const struct gochan_wait *wait)
 {
 	if (!ch)
 		return gochan_block_nil(wait);
+	if (ch->timer)
+		return -EBADF;
 	return gochan_do_send(ch, src, ch->elem_size, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_send_wait, GOCHAN_NS);
@@ -484,13 +531,12 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_wait, GOCHAN_NS);
 int gochan_send_msg(struct gochan *ch, const void *src, size_t len,
 		    const struct gochan_wait *wait)
 {
+	int err;
+
 	if (!ch)
 		return gochan_block_nil(wait);
-	if (len > ch->elem_size)
-		return -EMSGSIZE;
-	if (len < ch->elem_size && !ch->varlen)
-		return -EINVAL;
-	return gochan_do_send(ch, src, len, wait);
+	err = gochan_check_send(ch, len);
+	return err ?: gochan_do_send(ch, src, len, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_send_msg, GOCHAN_NS);
 
@@ -583,7 +629,7 @@ static bool __gochan_dismiss_some(struct gochan *ch)
  *
  * Context: Any context but NMI.
  * Return: 0, or -ESHUTDOWN if the channel is closed already, or -EBADF if @ch
- * is NULL.
+ * is NULL or a timer's.
  */
 int gochan_close(struct gochan *ch)
 {
@@ -591,7 +637,7 @@ int gochan_close(struct gochan *ch)
 	int err = -ESHUTDOWN;
 	bool more = false;
 
-	if (!ch)
+	if (!ch || ch->timer)
 		return -EBADF;
 
 	spin_lock_irqsave(&ch->lock, flags);

@@ -7,11 +7,13 @@
  *	A struct gochan is reference counted. Every caller of the API holds a
  *	reference, so a channel with sleepers or poll watchers is never freed.
  *	A gochan_waiter and its gochan_sleeper belong to the task that sleeps,
- *	usually on its stack. It returns only when its records are off every queue and
- *	no peer can still touch them; wait.c argues this.
+ *	usually on its stack. It returns only when its records are off every
+ *	queue and no peer can still touch them; wait.c argues this.
  *
  * Locks, in the order they are taken
- *	1. gochan.lock		irq-safe; the state of the channel
+ *	1. gochan.lock		irq-safe; the state of the channel. Only a
+ *				select holds several, taken in the order of
+ *				their addresses: select.c.
  *	2. gochan_queue.wq.lock	inside 1; the entries of the queue. Poll
  *				watchers come and go under this one alone.
  *	Whatever a watcher's wake function takes (epoll, the run queue) nests
@@ -23,6 +25,7 @@
 
 #include <linux/atomic.h>
 #include <linux/gochan.h>
+#include <linux/gotimer.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -60,6 +63,8 @@ struct gochan_xfer {
  * @cap: elements the ring holds; invariant
  * @slot_size: bytes per slot of the ring; invariant
  * @varlen: a slot begins with the u32 length of its message; invariant
+ * @timer: what feeds a timer's channel, and nobody else does; freed with the
+ *	channel; invariant
  * @refs: references
  * @lock: protects all that follows
  * @closed: goes from false to true once; also read without @lock
@@ -81,6 +86,7 @@ struct gochan {
 	u32 slot_size;
 	bool varlen;
 	refcount_t refs;
+	struct gotimer *timer;
 
 	spinlock_t lock;	/* protects what follows */
 	bool closed;
@@ -138,6 +144,23 @@ struct gochan_waiter {
 	u32 len;
 	bool ok;
 };
+
+/* chan.c: state changes, and the records of those who wait for one. */
+int gochan_check_send(const struct gochan *ch, size_t len);
+int __gochan_send(struct gochan *ch, const void *src, u32 len);
+int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok);
+void gochan_sender_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			struct gochan *ch, const void *src, u32 len);
+void gochan_receiver_init(struct gochan_waiter *w, struct gochan_sleeper *s,
+			  struct gochan *ch, void *dst);
+void __gochan_park(struct gochan_waiter *w);
+int gochan_sender_result(const struct gochan_waiter *w);
+void gochan_receiver_result(const struct gochan_waiter *w, size_t *len,
+			    bool *ok);
+int gochan_block_nil(const struct gochan_wait *wait);
+
+/* timer.c */
+void __gotimer_taken(struct gotimer *t);
 
 /* wait.c: queues, claims and sleeping. */
 void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,

@@ -131,6 +131,7 @@ void gochan_put(struct gochan *ch)
 	if (!ch || !refcount_dec_and_test(&ch->refs))
 		return;
 	WARN_ON_ONCE(ch->recvq.nr || ch->sendq.nr);
+	kfree(ch->timer);
 	/* At once: who makes and drops rings must not outrun the freeing. */
 	kvfree(ch);
 }
@@ -146,7 +147,7 @@ EXPORT_SYMBOL_NS_GPL(gochan_put, GOCHAN_NS);
  */
 size_t gochan_len(const struct gochan *ch)
 {
-	return ch ? READ_ONCE(ch->len) : 0;
+	return ch && !ch->timer ? READ_ONCE(ch->len) : 0;
 }
 EXPORT_SYMBOL_NS_GPL(gochan_len, GOCHAN_NS);
 
@@ -155,11 +156,12 @@ EXPORT_SYMBOL_NS_GPL(gochan_len, GOCHAN_NS);
  * @ch: the channel, or NULL
  *
  * Context: Any context.
- * Return: the number given to gochan_alloc(); 0 for a rendezvous channel.
+ * Return: the number given to gochan_alloc(); 0 for a rendezvous channel and
+ * for a timer's, whose one slot is nobody's business.
  */
 size_t gochan_cap(const struct gochan *ch)
 {
-	return ch ? ch->cap : 0;
+	return ch && !ch->timer ? ch->cap : 0;
 }
 EXPORT_SYMBOL_NS_GPL(gochan_cap, GOCHAN_NS);
 
@@ -177,8 +179,8 @@ void gochan_stat(struct gochan *ch, struct gochan_stat *st)
 	spin_lock_irqsave(&ch->lock, flags);
 	*st = (struct gochan_stat) {
 		.elem_size = ch->elem_size,
-		.cap = ch->cap,
-		.len = ch->len,
+		.cap = gochan_cap(ch),
+		.len = gochan_len(ch),
 		.senders = ch->sendq.nr,
 		.receivers = ch->recvq.nr,
 		.varlen = ch->varlen,
@@ -201,6 +203,10 @@ EXPORT_SYMBOL_NS_GPL(gochan_stat, GOCHAN_NS);
  * side. A value handed to a sleeping receiver changes nothing for them, nor
  * does a slot that a sleeping sender fills as soon as it is free.
  *
+ * On a rendezvous channel the events are a hint: a sleeper whose wait has ended
+ * otherwise, by a signal or through another case of its select, counts until it
+ * has run again. Who then finds that the operation would wait polls again.
+ *
  * Context: Process context.
  * Return: the events that hold now.
  */
@@ -217,7 +223,7 @@ __poll_t gochan_poll(struct gochan *ch, struct file *file,
 	spin_lock_irqsave(&ch->lock, flags);
 	if (ch->len || ch->sendq.nr || ch->closed)
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (ch->len < ch->cap || ch->recvq.nr || ch->closed)
+	if (!ch->timer && (ch->len < ch->cap || ch->recvq.nr || ch->closed))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (ch->closed)
 		events |= EPOLLHUP | EPOLLRDHUP;

@@ -28,6 +28,12 @@
  *	A message moves only between CLAIMED and DONE, and only by the winner:
  *	an operation never moves two messages, and never moves one and fails.
  *
+ *	The other records of a select stay queued until their owner has run
+ *	again and takes them back, or a peer meets them and drops them. Until
+ *	then gochan_queue.nr counts them: who finds it 0 knows that nobody
+ *	waits, who does not takes the lock and tries to claim. Whatever fails
+ *	without the lock relies on the former only.
+ *
  * Why the task's stack is safe
  *	A peer finds a record only on a queue, under that channel's lock, and
  *	touches it and the sleeper only as long as it holds the lock and the
@@ -113,6 +119,13 @@ static void __gochan_unlink(struct gochan_waiter *w)
 	smp_store_release(&q->nr, q->nr - 1);
 }
 
+/* Try to become the one who ends a sleep. */
+static bool gochan_sleeper_claim(struct gochan_sleeper *s)
+{
+	return atomic_cmpxchg(&s->state, GOCHAN_PARKED, GOCHAN_CLAIMED) ==
+	       GOCHAN_PARKED;
+}
+
 /**
  * gochan_claim - try to become the one who ends a sleep, for a peer
  * @w: a record on the queue being woken
@@ -125,8 +138,7 @@ static void __gochan_unlink(struct gochan_waiter *w)
 bool gochan_claim(struct gochan_waiter *w)
 {
 	__gochan_unlink(w);
-	return atomic_cmpxchg(&w->sleeper->state, GOCHAN_PARKED,
-			      GOCHAN_CLAIMED) == GOCHAN_PARKED;
+	return gochan_sleeper_claim(w->sleeper);
 }
 
 /**
@@ -155,8 +167,11 @@ void gochan_complete(struct gochan_waiter *w)
 }
 
 /**
- * gochan_cancel - take back the record of a sleep that no peer has ended
+ * gochan_cancel - take back a record that was not served
  * @w: the record; a peer that lost the claim may have taken it off already
+ *
+ * The locks are taken even for a record that is off its queue: the peer that
+ * took it off may still be about to try its claim.
  *
  * Context: Process context. Takes the locks of the channel and the queue.
  */
@@ -218,8 +233,7 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 		err = gochan_sleep_once(wait);
 		if (!err)
 			continue;
-		if (atomic_cmpxchg(&s->state, GOCHAN_PARKED,
-				   GOCHAN_CLAIMED) == GOCHAN_PARKED) {
+		if (gochan_sleeper_claim(s)) {
 			__set_current_state(TASK_RUNNING);
 			return err;
 		}

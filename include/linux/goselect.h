@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * goselect - wait on several channels at once
+ *
+ * A select is given sends and receives on any channels and carries out exactly
+ * one of them: one that is ready, else the first to become ready. Of several
+ * that are ready each has the same chance, so that a busy channel cannot starve
+ * a quiet one. The semantics are those of Go's select statement.
+ *
+ *	struct goselect_case cases[] = {
+ *		GOSELECT_RECV(jobs, &job),
+ *		GOSELECT_SEND(results, &result),
+ *		GOSELECT_RECV(quit, NULL),
+ *	};
+ *
+ *	switch (goselect(cases, ARRAY_SIZE(cases))) {
+ *	case 0:					// cases[0].ok: a job, not the end
+ *	case 1:					// the result is on its way
+ *	case 2:					// told to stop
+ *	default:				// a signal, or results is closed
+ *	}
+ *
+ * Guarantees
+ *	All channels are judged at one instant. A select that may not wait fails
+ *	only if at that instant no case was ready; one that waits has no gap
+ *	between looking and sleeping.
+ *
+ *	Exactly one case happens, or none at all: success means that the message
+ *	of the chosen case has moved and no other has; a failure that none has,
+ *	also when a signal or the deadline arrived at the same moment. Memory
+ *	order is that of the operation which was carried out.
+ *
+ *	A select waits in the queues of its channels like a plain send or
+ *	receive, in the order of arrival. It never serves itself, but two
+ *	selects can serve each other.
+ *
+ *	A case on a closed channel is ready: a receive reports the end, a send
+ *	fails with -EPIPE. When a channel is closed on which a select waits to
+ *	send as well as to receive, the receive is chosen.
+ *
+ *	The same channel may be in several cases; each is a ticket of its own in
+ *	the draw. A case whose channel is NULL is never ready, and the others
+ *	keep their index: the way to switch a case off. Without any other case,
+ *	a select that waits does so until the deadline or a signal.
+ *
+ * Contexts
+ *	goselect_try() works in process, softirq and hardirq context and
+ *	allocates nothing. The others may sleep, and allocate memory when they
+ *	have to and have more than four cases with a channel. All channels are
+ *	locked, with interrupts off, while they are judged; GOSELECT_MAX_CASES
+ *	bounds that time.
+ *
+ * Lifetime
+ *	The caller holds a reference to every channel, and leaves the cases and
+ *	their buffers alone, until the select returns; nothing refers to them
+ *	afterwards. The cases can then be used again as they are.
+ *
+ * A timeout that competes with the other cases is a receive from a timer's
+ * channel, see <linux/gotimer.h>; one that merely ends the wait is the deadline
+ * of goselect_until().
+ */
+
+#ifndef _LINUX_GOSELECT_H
+#define _LINUX_GOSELECT_H
+
+#include <linux/bits.h>
+#include <linux/gochan.h>
+#include <linux/limits.h>
+#include <linux/types.h>
+
+/* Each case may be one more spinlock held, which an 8-bit count must survive. */
+#define GOSELECT_MAX_CASES	64
+
+/* Length of a message: one element of the channel. */
+#define GOSELECT_ELEM		SIZE_MAX
+
+/* Flag: of several cases that are ready, choose the first. */
+#define GOSELECT_FIRST		BIT(0)
+
+/**
+ * enum goselect_dir - what a case does
+ * @GOSELECT_DIR_SEND: send to the channel
+ * @GOSELECT_DIR_RECV: receive from the channel
+ */
+enum goselect_dir {
+	GOSELECT_DIR_SEND,
+	GOSELECT_DIR_RECV,
+};
+
+/**
+ * struct goselect_case - one of the operations that a select may carry out
+ * @ch: the channel, or NULL for a case that is never ready
+ * @dir: send or receive
+ * @src: send: the message; may be NULL if its length is 0
+ * @dst: receive: room for one element, or NULL to discard the message. Only
+ *	the chosen case writes there.
+ * @len: length of the message, or bytes of room at @dst; GOSELECT_ELEM for one
+ *	element
+ * @got: out, chosen receive: length of the message
+ * @ok: out, chosen receive: a message (true), or the end of a closed channel,
+ *	where @dst is zeroed unless the channel has variable length (false)
+ * @err: out: -EAGAIN for a case that was not chosen, 0 for the one that was, or
+ *	the error it is to blame for
+ */
+struct goselect_case {
+	struct gochan *ch;
+	enum goselect_dir dir;
+	union {
+		const void *src;
+		void *dst;
+	};
+	size_t len;
+	/* results */
+	size_t got;
+	bool ok;
+	int err;
+};
+
+/* Cases for channels of fixed size; also to be assigned. */
+#define GOSELECT_SEND(_ch, _src)	GOSELECT_SEND_MSG(_ch, _src, GOSELECT_ELEM)
+#define GOSELECT_RECV(_ch, _dst)	GOSELECT_RECV_MSG(_ch, _dst, GOSELECT_ELEM)
+
+/* Cases for channels of variable length. */
+#define GOSELECT_SEND_MSG(_ch, _src, _len)				\
+	((struct goselect_case) {					\
+		.ch = (_ch),						\
+		.dir = GOSELECT_DIR_SEND,				\
+		.src = (_src),						\
+		.len = (_len),						\
+	})
+#define GOSELECT_RECV_MSG(_ch, _dst, _room)				\
+	((struct goselect_case) {					\
+		.ch = (_ch),						\
+		.dir = GOSELECT_DIR_RECV,				\
+		.dst = (_dst),						\
+		.len = (_room),						\
+	})
+
+int __must_check goselect_wait(struct goselect_case *cases, unsigned int n,
+			       unsigned int flags,
+			       const struct gochan_wait *wait);
+
+/**
+ * goselect - carry out one of several operations, sleeping until one is ready
+ * @cases: the operations
+ * @n: how many, at most GOSELECT_MAX_CASES
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: the index of the case that happened, or -EPIPE if the chosen one is a
+ * send to a channel that is or becomes closed, or -ERESTARTSYS after a signal,
+ * or -EINVAL, -EMSGSIZE, -EBADF or -ENOMEM as goselect_wait().
+ */
+static inline int __must_check goselect(struct goselect_case *cases,
+					unsigned int n)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return goselect_wait(cases, n, 0, &wait);
+}
+
+/**
+ * goselect_killable - goselect(), but only fatal signals end the sleep
+ * @cases: the operations
+ * @n: how many, at most GOSELECT_MAX_CASES
+ *
+ * Context: Process context. May sleep.
+ * Return: as goselect(), with -ERESTARTSYS when the task is being killed.
+ */
+static inline int __must_check goselect_killable(struct goselect_case *cases,
+						 unsigned int n)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_KILLABLE,
+		.deadline = KTIME_MAX,
+	};
+
+	return goselect_wait(cases, n, 0, &wait);
+}
+
+/**
+ * goselect_until - goselect() before a deadline
+ * @cases: the operations
+ * @n: how many, at most GOSELECT_MAX_CASES
+ * @deadline: absolute CLOCK_MONOTONIC time, see ktime_get()
+ *
+ * Context: Process context. May sleep; signals end the sleep.
+ * Return: as goselect(), or -ETIMEDOUT if the deadline passed.
+ */
+static inline int __must_check goselect_until(struct goselect_case *cases,
+					      unsigned int n, ktime_t deadline)
+{
+	const struct gochan_wait wait = {
+		.state = TASK_INTERRUPTIBLE,
+		.clock = CLOCK_MONOTONIC,
+		.deadline = deadline,
+	};
+
+	return goselect_wait(cases, n, 0, &wait);
+}
+
+/**
+ * goselect_try - carry out one of several operations if one is ready
+ * @cases: the operations
+ * @n: how many, at most GOSELECT_MAX_CASES
+ *
+ * Go's select with a default case.
+ *
+ * Context: Any context but NMI.
+ * Return: the index of the case that happened, or -EAGAIN if none was ready, or
+ * -EPIPE if the chosen one is a send to a closed channel, or -EINVAL, -EMSGSIZE
+ * or -EBADF as goselect_wait().
+ */
+static inline int __must_check goselect_try(struct goselect_case *cases,
+					    unsigned int n)
+{
+	return goselect_wait(cases, n, 0, NULL);
+}
+
+#endif /* _LINUX_GOSELECT_H */
