@@ -14,6 +14,7 @@
 
 #include "gochan_kunit.h"
 #include "gomap_kunit.h"
+#include "goselect_kunit.h"
 #include "../kmod/compat.h"
 
 /*
@@ -86,6 +87,7 @@ kunit_test_suites(&gochan_state_suite,
 		  &gochan_stress_suite,
 		  &gochan_race_suite,
 		  &gochan_model_suite,
+		  &goselect_rules_suite,
 		  &gomap_rules_suite,
 		  &gomap_growth_suite,
 		  &gomap_api_suite,
