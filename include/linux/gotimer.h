@@ -23,7 +23,9 @@
  *	that a ticker reaches before it was taken are skipped, and the next one
  *	is the first multiple of the period that is still to come.
  *
- *	After gotimer_set() or gotimer_stop() has returned, no value of an
+ *	A time too late for ktime_t, in 292 years, is never: as if not set.
+
+	After gotimer_set() or gotimer_stop() has returned, no value of an
  *	earlier setting is received.
  *
  *	The channel's length and capacity are 0. It cannot be sent to or closed

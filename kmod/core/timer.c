@@ -141,7 +141,7 @@ static bool gotimer_change(struct gotimer *t, ktime_t when, ktime_t period)
  * gotimer_set - set a timer, whatever it was set to before
  * @t: the timer
  * @when: CLOCK_MONOTONIC time at which it is due first; at once if that has
- *	passed, KTIME_MAX for never
+ *	passed, never (as after gotimer_stop()) if KTIME_MAX
  * @period: nanoseconds from one time it is due to the next, or 0 for only once
  *
  * Context: Any context but NMI.

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * gochan_kunit - memory order of what moves by select
+ *
+ * The data lies beside the channel, in plain memory; only the channel orders
+ * the accesses. Elements of size 0 carry nothing but order. Either side uses
+ * plain operations, a select that sleeps, or one that tries again and again; so
+ * messages are handed to sleepers, taken from sleepers, and buffered.
+ */
+
+#include <linux/slab.h>
+
+#include "goselect_kunit.h"
+
+enum order_way {
+	PLAIN,
+	SLEEPS,
+	TRIES,
+};
+
+static const char * const way_names[] = {
+	[PLAIN] = "plain",
+	[SLEEPS] = "select",
+	[TRIES] = "try",
+};
+
+struct order_param {
+	unsigned int cap;
+	unsigned int size;
+	enum order_way sender;
+	enum order_way receiver;
+};
+
+/* Two that only try never meet without a buffer. */
+#define WAYS(cap, size)							\
+	{ cap, size, PLAIN, SLEEPS }, { cap, size, SLEEPS, PLAIN },	\
+	{ cap, size, SLEEPS, SLEEPS }, { cap, size, TRIES, SLEEPS },	\
+	{ cap, size, SLEEPS, TRIES }, { cap, size, TRIES, PLAIN }
+
+static const struct order_param order_params[] = {
+	WAYS(0, 0), WAYS(0, 8), WAYS(1, 0), WAYS(1, 8), WAYS(3, 0), WAYS(3, 8),
+	{ 1, 0, TRIES, TRIES }, { 1, 8, TRIES, TRIES },
+	{ 3, 0, TRIES, TRIES }, { 3, 8, TRIES, TRIES },
+};
+
+static void order_desc(const struct order_param *param, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "cap %u, size %u, %s to %s",
+		 param->cap, param->size, way_names[param->sender],
+		 way_names[param->receiver]);
+}
+
+KUNIT_ARRAY_PARAM(order, order_params, order_desc);
+
+/* More than what one side may be ahead of the other. */
+#define ORDER_SLOTS	8
+
+struct order {
+	const struct order_param *param;
+	struct gochan *ch;
+	struct gochan *quiet;
+	u64 count;
+	u64 there[ORDER_SLOTS];
+	u64 back[ORDER_SLOTS];
+	u64 stale_there;
+	u64 stale_back;
+};
+
+static int order_try(struct gct_thread *thread, struct goselect_case *c,
+		     unsigned int n)
+{
+	unsigned int spins = 0;
+	int at;
+
+	for (;;) {
+		at = goselect_try(c, n);
+		if (at != -EAGAIN || gct_stopping(thread))
+			return at;
+		gct_relax(&spins);
+	}
+}
+
+/* One operation. The quiet channel is never ready in either direction. */
+static int order_do(struct gct_thread *thread, bool send, void *val)
+{
+	struct order *order = thread->arg;
+	enum order_way way = send ? order->param->sender :
+				    order->param->receiver;
+	u64 other = 0;
+	struct goselect_case c[] = {
+		GOSELECT_RECV(order->quiet, &other),
+		send ? GOSELECT_SEND(order->ch, val) :
+		       GOSELECT_RECV(order->ch, val),
+	};
+	int at;
+
+	if (way == PLAIN)
+		return send ? gochan_send(order->ch, val) :
+			      gochan_recv(order->ch, val, NULL);
+	at = way == SLEEPS ? goselect(c, ARRAY_SIZE(c)) :
+			     order_try(thread, c, ARRAY_SIZE(c));
+	return at == 1 ? 0 : at ?: -EILSEQ;
+}
+
+/*
+ * The n-th send happens before the completion of the n-th receive, and the
+ * n-th receive before the completion of the (n + cap)-th send.
+ */
+static int order_send_fn(struct gct_thread *thread)
+{
+	struct order *order = thread->arg;
+	u64 n, cap = gochan_cap(order->ch);
+
+	for (n = 1; n <= order->count; n++) {
+		u64 heard = n - cap, val = n;
+		int err;
+
+		order->there[n % ORDER_SLOTS] = n;
+		err = order_do(thread, true, &val);
+		if (err)
+			return err;
+		if (n > cap && order->back[heard % ORDER_SLOTS] != heard)
+			order->stale_back++;
+	}
+	return 0;
+}
+
+static int order_recv_fn(struct gct_thread *thread)
+{
+	struct order *order = thread->arg;
+	u64 n, val = 0;
+
+	for (n = 1; n <= order->count; n++) {
+		int err;
+
+		order->back[n % ORDER_SLOTS] = n;
+		err = order_do(thread, false, &val);
+		if (err)
+			return err;
+		if (order->there[n % ORDER_SLOTS] != n ||
+		    (order->param->size && val != n))
+			order->stale_there++;
+	}
+	return 0;
+}
+
+static void order_of_published_data(struct kunit *test)
+{
+	struct order *order = kunit_kzalloc(test, sizeof(*order), GFP_KERNEL);
+	struct gct_thread *sender, *receiver;
+
+	KUNIT_ASSERT_NOT_NULL(test, order);
+	order->param = test->param_value;
+	order->ch = gct_chan(test, order->param->size, order->param->cap);
+	order->quiet = gct_chan(test, sizeof(u64), 0);
+	order->count = gochan_scaled(10000);
+	receiver = gct_start(test, order_recv_fn, order);
+	sender = gct_start(test, order_send_fn, order);
+	KUNIT_EXPECT_EQ(test, 0, gct_join(test, sender));
+	KUNIT_EXPECT_EQ(test, 0, gct_join(test, receiver));
+	KUNIT_EXPECT_EQ(test, order->stale_there, 0ULL);
+	KUNIT_EXPECT_EQ(test, order->stale_back, 0ULL);
+	GCT_EXPECT_STAT(test, order->quiet, 0, 0, 0, false);
+}
+
+/* A close happens before a receive that reports the end. */
+
+struct ending {
+	struct gochan *ch[2];
+	u64 round;
+	u64 data;
+	u64 stale;
+};
+
+static int ending_fn(struct gct_thread *thread)
+{
+	struct ending *e = thread->arg;
+	struct goselect_case c[] = {
+		GOSELECT_RECV(e->ch[0], NULL),
+		GOSELECT_RECV(e->ch[1], NULL),
+	};
+	int at = e->round % 2 ? goselect(c, ARRAY_SIZE(c)) :
+				order_try(thread, c, ARRAY_SIZE(c));
+
+	if (at != 1 || c[1].ok)
+		return -EILSEQ;
+	if (e->data != e->round)
+		e->stale++;
+	return 0;
+}
+
+static void order_of_close(struct kunit *test)
+{
+	struct ending *e = kunit_kzalloc(test, sizeof(*e), GFP_KERNEL);
+	unsigned int rounds = gochan_scaled(1000);
+	struct gct_thread *thread;
+
+	KUNIT_ASSERT_NOT_NULL(test, e);
+	for (e->round = 1; e->round <= rounds; e->round++) {
+		gst_chans(test, e->ch, ARRAY_SIZE(e->ch), 0);
+		thread = gct_start(test, ending_fn, e);
+		if (e->round % 4 == 1)
+			GCT_ASSERT_WAITERS(test, e->ch[1], 0, 1);
+		e->data = e->round;
+		KUNIT_EXPECT_EQ(test, 0, gochan_close(e->ch[1]));
+		KUNIT_EXPECT_EQ(test, 0, gct_join(test, thread));
+		gct_put_now(test, e->ch[0]);
+		gct_put_now(test, e->ch[1]);
+	}
+	KUNIT_EXPECT_EQ(test, e->stale, 0ULL);
+}
+
+static struct kunit_case order_cases[] = {
+	KUNIT_CASE_PARAM(order_of_published_data, order_gen_params),
+	KUNIT_CASE(order_of_close),
+	{}
+};
+
+struct kunit_suite goselect_order_suite = {
+	.name = "goselect-order",
+	.init = gct_init,
+	.exit = gct_exit,
+	.test_cases = order_cases,
+};
