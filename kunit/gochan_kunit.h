@@ -17,6 +17,7 @@
 #define _GOCHAN_KUNIT_H
 
 #include <kunit/test.h>
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/gochan.h>
 #include <linux/ktime.h>
@@ -102,6 +103,7 @@ void gct_signal(struct gct_thread *thread, int sig);
 void gct_pause(void);
 void gct_settle(void);
 void gct_relax(unsigned int *spins);
+bool gct_meet(struct gct_thread *thread, atomic_t *arrived);
 bool gct_await_waiters(struct gochan *ch, u32 senders, u32 receivers);
 
 /* Blocking operations in threads; return when the operation is asleep. */

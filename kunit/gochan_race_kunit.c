@@ -33,26 +33,12 @@ struct lanes {
 	bool send;
 };
 
-/* Both leave together, as far as two threads can. */
-static bool lanes_meet(struct gct_thread *thread, struct lanes *lanes)
-{
-	unsigned int spins = 0;
-
-	atomic_inc(&lanes->arrived);
-	while (atomic_read(&lanes->arrived) < 2) {
-		if (gct_stopping(thread))
-			return false;
-		gct_relax(&spins);
-	}
-	return true;
-}
-
 static int lanes_close_fn(struct gct_thread *thread)
 {
 	struct lanes *lanes = thread->arg;
 	unsigned int i;
 
-	if (!lanes_meet(thread, lanes))
+	if (!gct_meet(thread, &lanes->arrived))
 		return -EINTR;
 	for (i = 0; i < lanes->nr; i++) {
 		if (gochan_close(lanes->ch[i]))
@@ -69,7 +55,7 @@ static int lanes_race_fn(struct gct_thread *thread)
 	unsigned int i;
 	int err;
 
-	if (!lanes_meet(thread, lanes))
+	if (!gct_meet(thread, &lanes->arrived))
 		return -EINTR;
 	for (i = 0; i < lanes->nr; i++) {
 		u64 val = i;

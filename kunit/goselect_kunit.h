@@ -32,6 +32,7 @@ struct gst_select {
 extern struct kunit_suite goselect_rules_suite;
 extern struct kunit_suite goselect_wait_suite;
 extern struct kunit_suite goselect_race_suite;
+extern struct kunit_suite goselect_instant_suite;
 extern struct kunit_suite goselect_order_suite;
 extern struct kunit_suite gotimer_suite;
 

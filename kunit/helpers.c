@@ -235,6 +235,23 @@ void gct_relax(unsigned int *spins)
 		gct_pause();
 }
 
+/*
+ * Two threads leave together, as far as they can. Return false if the test is
+ * over instead.
+ */
+bool gct_meet(struct gct_thread *thread, atomic_t *arrived)
+{
+	unsigned int spins = 0;
+
+	atomic_inc(arrived);
+	while (atomic_read(arrived) < 2) {
+		if (gct_stopping(thread))
+			return false;
+		gct_relax(&spins);
+	}
+	return true;
+}
+
 bool gct_await_waiters(struct gochan *ch, u32 senders, u32 receivers)
 {
 	unsigned long end = jiffies + gct_timeout();

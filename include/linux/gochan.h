@@ -47,6 +47,9 @@
  *	different things: the last gochan_put() frees the channel and what is
  *	still buffered in it, whether or not it was closed.
  *
+ * To wait on several channels see <linux/goselect.h>, for channels that tell the
+ * time <linux/gotimer.h>. A timer's channel can be received from only.
+ *
  * A NULL channel is Go's nil channel: sends and receives on it never become
  * ready, its length and capacity are 0, and it cannot be closed.
  */
@@ -127,7 +130,8 @@ __poll_t gochan_poll(struct gochan *ch, struct file *file,
  *
  * Context: Process context. May sleep; signals end the sleep.
  * Return: 0, or -EPIPE if the channel is or becomes closed, or -ERESTARTSYS
- * after a signal. The value was sent only if 0 is returned.
+ * after a signal, or -EBADF if it is a timer's. The value was sent only if 0 is
+ * returned.
  */
 static inline int __must_check gochan_send(struct gochan *ch, const void *src)
 {
@@ -146,7 +150,7 @@ static inline int __must_check gochan_send(struct gochan *ch, const void *src)
  *
  * Context: Process context. May sleep.
  * Return: 0, or -EPIPE if the channel is or becomes closed, or -ERESTARTSYS
- * when the task is being killed.
+ * when the task is being killed, or -EBADF if it is a timer's.
  */
 static inline int __must_check gochan_send_killable(struct gochan *ch,
 						    const void *src)
@@ -167,7 +171,7 @@ static inline int __must_check gochan_send_killable(struct gochan *ch,
  *
  * Context: Process context. May sleep; signals end the sleep.
  * Return: 0, or -EPIPE if the channel is or becomes closed, -ETIMEDOUT if the
- * deadline passed, or -ERESTARTSYS after a signal.
+ * deadline passed, or -ERESTARTSYS after a signal, or -EBADF if it is a timer's.
  */
 static inline int __must_check gochan_send_until(struct gochan *ch,
 						 const void *src,
@@ -189,7 +193,7 @@ static inline int __must_check gochan_send_until(struct gochan *ch,
  *
  * Context: Any context but NMI.
  * Return: 0, or -EAGAIN if the channel is full (with capacity 0: if no
- * receiver sleeps), or -EPIPE if it is closed.
+ * receiver sleeps), or -EPIPE if it is closed, or -EBADF if it is a timer's.
  */
 static inline int __must_check gochan_try_send(struct gochan *ch,
 					       const void *src)
