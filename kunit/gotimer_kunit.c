@@ -6,6 +6,7 @@
  * fired yet; it sleeps on the channel, or until the clock says so.
  */
 
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/gotimer.h>
 #include <linux/math64.h>
@@ -174,7 +175,7 @@ static void belongs_to_its_timer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBADF, gochan_close(ch));
 	gst_send(sel, ch, 1);
 	KUNIT_EXPECT_EQ(test, -EBADF, gst_try(sel));
-	KUNIT_EXPECT_EQ(test, gochan_poll(ch, NULL, NULL), (__poll_t)0);
+	KUNIT_EXPECT_TRUE(test, !gochan_poll(ch, NULL, NULL));
 	gtt_expect_nothing(test, timer);
 	GCT_EXPECT_STAT(test, ch, 0, 0, 0, false);
 }
@@ -315,6 +316,74 @@ static void no_stale_value_after_stop_or_set(struct kunit *test)
 }
 
 /*
+ * The same with the callback on another CPU, where it may be waiting for the
+ * lock while the setting that it came for is replaced.
+ */
+
+struct remote {
+	struct gotimer *timer;
+	unsigned int rounds;
+	atomic_t turn;
+};
+
+/* Round i: the remote side sets turn 2 * i + 1 once the timer is armed there. */
+static bool remote_await(struct gct_thread *thread, struct remote *remote,
+			 int turn)
+{
+	unsigned int spins = 0;
+
+	while (atomic_read(&remote->turn) < turn) {
+		if (gct_stopping(thread))
+			return false;
+		gct_relax(&spins);
+	}
+	return true;
+}
+
+static int remote_arm_fn(struct gct_thread *thread)
+{
+	struct remote *remote = thread->arg;
+	unsigned int i;
+
+	for (i = 0; i < remote->rounds; i++) {
+		if (!remote_await(thread, remote, 2 * i))
+			return -EINTR;
+		gotimer_after(remote->timer, i % 97 * 101);
+		atomic_inc(&remote->turn);
+	}
+	return 0;
+}
+
+static void no_stale_value_from_another_cpu(struct kunit *test)
+{
+	struct remote *remote = kunit_kzalloc(test, sizeof(*remote),
+					      GFP_KERNEL);
+	struct gct_thread *thread;
+	unsigned int i, stale = 0, spins;
+	struct gochan *ch;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_NOT_NULL(test, remote);
+	remote->timer = gtt_timer(test);
+	remote->rounds = gochan_scaled(20000);
+	ch = gotimer_chan(remote->timer);
+	thread = gct_start(test, remote_arm_fn, remote);
+	for (i = 0; i < remote->rounds; i++) {
+		KUNIT_ASSERT_TRUE(test, remote_await(thread, remote,
+						     2 * i + 1));
+		gotimer_set(remote->timer, ktime_add(ktime_get(), GTT_FAR), 0);
+		/* Time for a callback that came for the earlier setting. */
+		for (spins = 0; spins < 500; spins++)
+			cpu_relax();
+		stale += !gochan_try_recv(ch, NULL, NULL);
+		atomic_inc(&remote->turn);
+	}
+	KUNIT_EXPECT_EQ(test, 0, gct_join(test, thread));
+	KUNIT_EXPECT_EQ(test, stale, 0U);
+}
+
+/*
  * Who waits.
  */
 
@@ -406,6 +475,7 @@ static struct kunit_case timer_cases[] = {
 	KUNIT_CASE(stop_tells_what_it_prevented),
 	KUNIT_CASE(set_replaces_what_was_set),
 	KUNIT_CASE(no_stale_value_after_stop_or_set),
+	KUNIT_CASE(no_stale_value_from_another_cpu),
 	KUNIT_CASE(a_timeout_is_a_case),
 	KUNIT_CASE(one_of_those_asleep_gets_the_value),
 	KUNIT_CASE(the_channel_may_outlive_the_timer),
