@@ -34,8 +34,10 @@
  *
  * Contexts
  *	gochan_try_send(), gochan_try_recv(), gochan_close(), gochan_len(),
- *	gochan_cap() and gochan_stat() work in process, softirq and hardirq
- *	context, gochan_put() too but for callers that hold a spinlock.
+ *	gochan_cap(), gochan_peek() and gochan_stat() work in process, softirq
+ *	and hardirq context, as do gochan_send_many() and gochan_recv_many()
+ *	that are told not to wait; gochan_put() too, but for callers that hold a
+ *	spinlock.
  *	Everything named without "try" may sleep. Messages are copied under the
  *	channel's irq-safe lock: prefer pointers to large elements.
  *
@@ -57,13 +59,15 @@
 #ifndef _LINUX_GOCHAN_H
 #define _LINUX_GOCHAN_H
 
+#include <linux/fs.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/sched.h>
 #include <linux/time.h>
 #include <linux/types.h>
 
-struct file;
 struct gochan;
+struct module;
 struct poll_table_struct;
 
 /**
@@ -101,11 +105,26 @@ struct gochan_stat {
 	bool closed;
 };
 
+/**
+ * struct gochan_owner - who wants to know when a channel has gone
+ * @module: whose text @release is, THIS_MODULE; it is not unloaded before
+ * @release: called once the channel has been freed, in process context, where
+ *	it may sleep. It may free what the owner is embedded in.
+ */
+struct gochan_owner {
+	struct module *module;
+	void (*release)(struct gochan_owner *owner);
+	/* private: */
+	struct gochan *ch;
+	struct llist_node node;
+};
+
 struct gochan *gochan_alloc(size_t elem_size, size_t cap, gfp_t gfp);
 struct gochan *gochan_alloc_varlen(size_t max_size, size_t cap, gfp_t gfp);
 ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen);
 struct gochan *gochan_get(struct gochan *ch);
 void gochan_put(struct gochan *ch);
+void gochan_set_owner(struct gochan *ch, struct gochan_owner *owner);
 
 int __must_check gochan_send_wait(struct gochan *ch, const void *src,
 				  const struct gochan_wait *wait);
@@ -115,6 +134,13 @@ int __must_check gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
 				  const struct gochan_wait *wait);
 int __must_check gochan_recv_msg(struct gochan *ch, void *dst, size_t *len,
 				 bool *ok, const struct gochan_wait *wait);
+int __must_check gochan_send_many(struct gochan *ch, const void *src,
+				  const u32 *lens, u32 n,
+				  const struct gochan_wait *wait);
+int __must_check gochan_recv_many(struct gochan *ch, void *dst, u32 *lens,
+				  u32 n, const struct gochan_wait *wait);
+int __must_check gochan_peek(struct gochan *ch, void *dst, size_t *len,
+			     bool *ok);
 int gochan_close(struct gochan *ch);
 
 size_t gochan_len(const struct gochan *ch);
@@ -122,6 +148,8 @@ size_t gochan_cap(const struct gochan *ch);
 void gochan_stat(struct gochan *ch, struct gochan_stat *st);
 __poll_t gochan_poll(struct gochan *ch, struct file *file,
 		     struct poll_table_struct *pt);
+__poll_t gochan_poll_mode(struct gochan *ch, struct file *file,
+			  struct poll_table_struct *pt, fmode_t mode);
 
 /**
  * gochan_send - send a value, sleeping until it can go

@@ -16,6 +16,8 @@
  * Nobody overtakes: a newcomer finds the channel ready only if nobody of its
  * direction sleeps.
  *
+ * Several messages at once: batch.c.
+ *
  * Lifetime and lock order: internal.h. For users: include/linux/gochan.h and
  * Documentation/core-api/gochan.rst.
  *
@@ -31,29 +33,8 @@
 #include "../compat.h"
 #include "internal.h"
 
-/*
- * Slots. A slot of a variable-length channel begins with the message's length;
- * slot_size keeps it aligned.
- */
-
-static void *gochan_slot(struct gochan *ch, u32 index)
-{
-	return ch->ring + (size_t)index * ch->slot_size;
-}
-
-static u32 gochan_next_slot(const struct gochan *ch, u32 index)
-{
-	return index + 1 == ch->cap ? 0 : index + 1;
-}
-
-/* Length of the oldest message in the ring. */
-static u32 __gochan_head_len(struct gochan *ch)
-{
-	return ch->varlen ? *(u32 *)gochan_slot(ch, ch->recvx) : ch->elem_size;
-}
-
 /* Fill the next free slot; the caller keeps ch->len. */
-static void __gochan_store(struct gochan *ch, const void *src, u32 len)
+void __gochan_store(struct gochan *ch, const void *src, u32 len)
 {
 	void *slot = gochan_slot(ch, ch->sendx);
 
@@ -66,7 +47,7 @@ static void __gochan_store(struct gochan *ch, const void *src, u32 len)
 }
 
 /* Empty the oldest slot, for the next message; the caller keeps ch->len. */
-static u32 __gochan_fetch(struct gochan *ch, void *dst)
+u32 __gochan_fetch(struct gochan *ch, void *dst)
 {
 	void *slot = gochan_slot(ch, ch->recvx);
 	u32 len = __gochan_head_len(ch);
@@ -91,8 +72,8 @@ static u32 __gochan_fetch(struct gochan *ch, void *dst)
  * Offer @x to the waiters of @q; the first that can be claimed is served.
  * Return 0 then, or -EAGAIN if there is none.
  */
-static int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
-			  struct gochan_xfer *x)
+int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
+		   struct gochan_xfer *x)
 {
 	x->err = -EAGAIN;
 	if (!q->nr)

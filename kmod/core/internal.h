@@ -66,6 +66,8 @@ struct gochan_xfer {
  * @timer: what feeds a timer's channel, and nobody else does; freed with the
  *	channel; invariant
  * @refs: references
+ * @owner: whom to tell when the channel has gone, or NULL; set before it is
+ *	shared
  * @lock: protects all that follows
  * @closed: goes from false to true once; also read without @lock
  * @len: elements in the ring; also read without @lock
@@ -87,6 +89,7 @@ struct gochan {
 	bool varlen;
 	refcount_t refs;
 	struct gotimer *timer;
+	struct gochan_owner *owner;
 
 	spinlock_t lock;	/* protects what follows */
 	bool closed;
@@ -98,6 +101,27 @@ struct gochan {
 	struct gochan_queue sendq;
 	u8 ring[] __aligned(8);
 };
+
+/*
+ * Slots of the ring. A slot of a variable-length channel begins with the
+ * message's length; slot_size keeps it aligned.
+ */
+
+static inline void *gochan_slot(struct gochan *ch, u32 index)
+{
+	return ch->ring + (size_t)index * ch->slot_size;
+}
+
+static inline u32 gochan_next_slot(const struct gochan *ch, u32 index)
+{
+	return index + 1 == ch->cap ? 0 : index + 1;
+}
+
+/* Length of the oldest message in the ring. */
+static inline u32 __gochan_head_len(struct gochan *ch)
+{
+	return ch->varlen ? *(u32 *)gochan_slot(ch, ch->recvx) : ch->elem_size;
+}
 
 /**
  * enum gochan_sleep_state - the claim word of a sleeping task
@@ -147,6 +171,10 @@ struct gochan_waiter {
 
 /* chan.c: state changes, and the records of those who wait for one. */
 int gochan_check_send(const struct gochan *ch, size_t len);
+void __gochan_store(struct gochan *ch, const void *src, u32 len);
+u32 __gochan_fetch(struct gochan *ch, void *dst);
+int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
+		   struct gochan_xfer *x);
 int __gochan_send(struct gochan *ch, const void *src, u32 len);
 int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok);
 void gochan_sender_init(struct gochan_waiter *w, struct gochan_sleeper *s,
@@ -161,6 +189,9 @@ int gochan_block_nil(const struct gochan_wait *wait);
 
 /* timer.c */
 void __gotimer_taken(struct gotimer *t);
+
+/* object.c */
+void gochan_reap_all(void);
 
 /* wait.c: queues, claims and sleeping. */
 void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,

@@ -7,10 +7,14 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
+#include "internal.h"
+
 static void __exit gochan_core_exit(void)
 {
 	/* Tables of maps are freed by RCU callbacks that are our text. */
 	rcu_barrier();
+	/* So are channels by a work item. */
+	gochan_reap_all();
 }
 module_exit(gochan_core_exit);
 

@@ -3,14 +3,24 @@
  * Channels as objects: made, shared, freed, and looked at. What they do is in
  * chan.c.
  *
+ * A channel may have an owner, who hears of it when the channel has gone: what
+ * the channel was charged to, say, outlives every descriptor if kernel code
+ * still holds the channel. The owner's module is pinned from gochan_set_owner()
+ * until its callback has returned. The callback may sleep, so the last reference
+ * that is given back in an interrupt leaves the rest to a work item.
+ *
  * Lifetime and lock order: internal.h.
  */
 
 #include <linux/export.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/poll.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/gochan.h>
 
 #include "../compat.h"
@@ -118,6 +128,58 @@ struct gochan *gochan_get(struct gochan *ch)
 EXPORT_SYMBOL_NS_GPL(gochan_get, GOCHAN_NS);
 
 /**
+ * gochan_set_owner - arrange for a call when the channel has gone
+ * @ch: a channel that nobody else knows yet, without an owner
+ * @owner: the owner; it must stay until its release function is called
+ *
+ * The caller is code of @owner->module, which is pinned.
+ *
+ * Context: Any context.
+ */
+void gochan_set_owner(struct gochan *ch, struct gochan_owner *owner)
+{
+	if (WARN_ON_ONCE(ch->owner))
+		return;
+	__module_get(owner->module);
+	owner->ch = ch;
+	ch->owner = owner;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_set_owner, GOCHAN_NS);
+
+static void gochan_free_owned(struct gochan_owner *owner)
+{
+	struct module *module = owner->module;
+
+	kvfree(owner->ch);
+	owner->release(owner);
+	module_put(module);
+}
+
+/* Channels whose last reference was given back in an interrupt. */
+static LLIST_HEAD(gochan_dead);
+
+static void gochan_reap(struct work_struct *work)
+{
+	struct gochan_owner *owner, *next;
+
+	llist_for_each_entry_safe(owner, next, llist_del_all(&gochan_dead),
+				  node)
+		gochan_free_owned(owner);
+}
+
+static DECLARE_WORK(gochan_reap_work, gochan_reap);
+
+/**
+ * gochan_reap_all - wait until the channels put in interrupts have gone
+ *
+ * Context: Process context.
+ */
+void gochan_reap_all(void)
+{
+	flush_work(&gochan_reap_work);
+}
+
+/**
  * gochan_put - give a reference back; the last one frees the channel
  * @ch: the channel, or NULL
  *
@@ -133,7 +195,12 @@ void gochan_put(struct gochan *ch)
 	WARN_ON_ONCE(ch->recvq.nr || ch->sendq.nr);
 	kfree(ch->timer);
 	/* At once: who makes and drops rings must not outrun the freeing. */
-	kvfree(ch);
+	if (!ch->owner)
+		kvfree(ch);
+	else if (!in_interrupt())
+		gochan_free_owned(ch->owner);
+	else if (llist_add(&ch->owner->node, &gochan_dead))
+		schedule_work(&gochan_reap_work);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_put, GOCHAN_NS);
 
@@ -191,10 +258,66 @@ void gochan_stat(struct gochan *ch, struct gochan_stat *st)
 EXPORT_SYMBOL_NS_GPL(gochan_stat, GOCHAN_NS);
 
 /**
- * gochan_poll - the poll operation of a file that stands for a channel
+ * gochan_peek - look at the oldest message that is buffered
+ * @ch: the channel, or NULL
+ * @dst: room for the message, or NULL if only its length is wanted
+ * @len: in: bytes of room at @dst. Out: length of the message; with -EMSGSIZE
+ *	the room that is needed
+ * @ok: set to true with a message, to false at the end of a closed channel; may
+ *	be NULL
+ *
+ * The message stays. Nothing tells whether the next receive will find it, nor
+ * is there an ordering as with a receive. The message of a sleeping sender is
+ * not buffered.
+ *
+ * Context: Any context but NMI.
+ * Return: 0, also at the end of a closed channel, where @len is 0, or -EAGAIN if
+ * nothing is buffered, or -EMSGSIZE if there is too little room.
+ */
+int gochan_peek(struct gochan *ch, void *dst, size_t *len, bool *ok)
+{
+	unsigned long flags;
+	size_t room = *len;
+	int err = 0;
+
+	/* A timer's channel has no buffer, as far as others can see. */
+	if (!ch || ch->timer)
+		return -EAGAIN;
+	spin_lock_irqsave(&ch->lock, flags);
+	if (!ch->len && !ch->closed) {
+		err = -EAGAIN;
+		goto unlock;
+	}
+	if (ok)
+		*ok = ch->len;
+	*len = ch->len ? __gochan_head_len(ch) : 0;
+	if (dst && *len > room)
+		err = -EMSGSIZE;
+	else if (dst)
+		memcpy(dst, gochan_slot(ch, ch->recvx) +
+		       (ch->varlen ? sizeof(u32) : 0), *len);
+unlock:
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(gochan_peek, GOCHAN_NS);
+
+/* Register with @pt first, look second: see __gochan_notify(). */
+static void gochan_poll_register(struct gochan *ch, struct file *file,
+				 struct poll_table_struct *pt, fmode_t mode)
+{
+	if (mode & FMODE_READ)
+		poll_wait(file, &ch->recvq.wq, pt);
+	if (mode & FMODE_WRITE)
+		poll_wait(file, &ch->sendq.wq, pt);
+}
+
+/**
+ * gochan_poll_mode - the poll operation of a file that is one end of a channel
  * @ch: the channel
  * @file: the file being polled
  * @pt: where the caller wants to be woken from; may be NULL
+ * @mode: FMODE_READ if the file may receive, FMODE_WRITE if it may send
  *
  * EPOLLIN means that a receive would not wait, EPOLLOUT that a send would not,
  * whether it succeeds or fails; EPOLLHUP and EPOLLRDHUP that the channel is
@@ -207,27 +330,48 @@ EXPORT_SYMBOL_NS_GPL(gochan_stat, GOCHAN_NS);
  * otherwise, by a signal or through another case of its select, counts until it
  * has run again. Who then finds that the operation would wait polls again.
  *
+ * A file that may not receive has neither EPOLLIN nor EPOLLRDHUP and is not
+ * woken for a message, one that may not send has no EPOLLOUT and is not woken
+ * for a free slot.
+ *
  * Context: Process context.
  * Return: the events that hold now.
+ */
+__poll_t gochan_poll_mode(struct gochan *ch, struct file *file,
+			  struct poll_table_struct *pt, fmode_t mode)
+{
+	__poll_t in = 0, out = 0, hup = 0;
+	unsigned long flags;
+
+	gochan_poll_register(ch, file, pt, mode);
+
+	spin_lock_irqsave(&ch->lock, flags);
+	if (ch->len || ch->sendq.nr || ch->closed)
+		in = EPOLLIN | EPOLLRDNORM;
+	if (!ch->timer && (ch->len < ch->cap || ch->recvq.nr || ch->closed))
+		out = EPOLLOUT | EPOLLWRNORM;
+	if (ch->closed) {
+		in |= EPOLLRDHUP;
+		hup = EPOLLHUP;
+	}
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return hup | (mode & FMODE_READ ? in : 0) |
+	       (mode & FMODE_WRITE ? out : 0);
+}
+EXPORT_SYMBOL_NS_GPL(gochan_poll_mode, GOCHAN_NS);
+
+/**
+ * gochan_poll - the poll operation of a file that may send and receive
+ * @ch: the channel
+ * @file: the file being polled
+ * @pt: where the caller wants to be woken from; may be NULL
+ *
+ * Context: Process context.
+ * Return: the events that hold now, as for gochan_poll_mode().
  */
 __poll_t gochan_poll(struct gochan *ch, struct file *file,
 		     struct poll_table_struct *pt)
 {
-	__poll_t events = 0;
-	unsigned long flags;
-
-	/* Register first, look second: see __gochan_notify(). */
-	poll_wait(file, &ch->recvq.wq, pt);
-	poll_wait(file, &ch->sendq.wq, pt);
-
-	spin_lock_irqsave(&ch->lock, flags);
-	if (ch->len || ch->sendq.nr || ch->closed)
-		events |= EPOLLIN | EPOLLRDNORM;
-	if (!ch->timer && (ch->len < ch->cap || ch->recvq.nr || ch->closed))
-		events |= EPOLLOUT | EPOLLWRNORM;
-	if (ch->closed)
-		events |= EPOLLHUP | EPOLLRDHUP;
-	spin_unlock_irqrestore(&ch->lock, flags);
-	return events;
+	return gochan_poll_mode(ch, file, pt, FMODE_READ | FMODE_WRITE);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_poll, GOCHAN_NS);
