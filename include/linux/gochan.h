@@ -151,6 +151,9 @@ __poll_t gochan_poll(struct gochan *ch, struct file *file,
 __poll_t gochan_poll_mode(struct gochan *ch, struct file *file,
 			  struct poll_table_struct *pt, fmode_t mode);
 
+/* From gochan.ko, the device. */
+struct gochan *gochan_get_from_fd(int fd, fmode_t mode);
+
 /**
  * gochan_send - send a value, sleeping until it can go
  * @ch: the channel

@@ -57,14 +57,13 @@ static struct file_system_type gochan_fs_type = {
 	.kill_sb = kill_anon_super,
 };
 
-static struct file *gochan_alloc_file(const struct file_operations *fops)
+/* A file for @inode, whose reference it takes over. */
+static struct file *gochan_alloc_file(struct inode *inode, int flags,
+				      const struct file_operations *fops)
 {
-	struct inode *inode = alloc_anon_inode(gochan_mnt->mnt_sb);
-	struct file *file;
+	struct file *file = alloc_file_pseudo(inode, gochan_mnt, "gochan",
+					      flags, fops);
 
-	if (IS_ERR(inode))
-		return ERR_CAST(inode);
-	file = alloc_file_pseudo(inode, gochan_mnt, "gochan", O_RDWR, fops);
 	if (IS_ERR(file)) {
 		iput(inode);
 		return file;
@@ -87,8 +86,17 @@ int gochan_fs_pin(void)
 	return simple_pin_fs(&gochan_fs_type, &gochan_mnt, &gochan_mnt_users);
 }
 
+static struct file *gochan_new_file(const struct file_operations *fops)
+{
+	struct inode *inode = alloc_anon_inode(gochan_mnt->mnt_sb);
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	return gochan_alloc_file(inode, O_RDWR, fops);
+}
+
 /**
- * gochan_fs_file - make a file for an object
+ * gochan_fs_file - make the first file of an object, and its inode
  * @fops: its operations; the release operation calls gochan_fs_release()
  * @priv: the object, for file->private_data
  *
@@ -103,12 +111,41 @@ struct file *gochan_fs_file(const struct file_operations *fops, void *priv)
 
 	if (err)
 		return ERR_PTR(err);
-	file = gochan_alloc_file(fops);
+	file = gochan_new_file(fops);
 	if (IS_ERR(file)) {
 		gochan_fs_release();
 		return file;
 	}
 	file->private_data = priv;
+	return file;
+}
+
+/**
+ * gochan_fs_reopen - make another file of an object, with the same inode
+ * @old: a file of the object
+ * @flags: O_RDONLY, O_WRONLY or O_RDWR
+ *
+ * Operations and private_data are those of @old; what it owns beyond the pin is
+ * for the caller to take once more.
+ *
+ * Context: Process context that holds @old.
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *gochan_fs_reopen(struct file *old, int flags)
+{
+	struct inode *inode = file_inode(old);
+	struct file *file;
+	int err = gochan_fs_pin();
+
+	if (err)
+		return ERR_PTR(err);
+	ihold(inode);
+	file = gochan_alloc_file(inode, flags, old->f_op);
+	if (IS_ERR(file)) {
+		gochan_fs_release();
+		return file;
+	}
+	file->private_data = old->private_data;
 	return file;
 }
 

@@ -3,10 +3,14 @@
  * Private parts of the device: what its files share.
  *
  * Lifetime
- *	Each object is one struct file, made by an ioctl of /dev/gochan and
- *	gone with its last reference. The file owns a reference to the core's
- *	object, its charge to the user's account, and a pin of the pseudo
- *	filesystem. A task asleep in a call holds the file.
+ *	An object is made by an ioctl of /dev/gochan, with one struct file. A
+ *	file owns a reference to the object and a pin of the pseudo filesystem.
+ *	A task asleep in a call holds the file.
+ *
+ *	GOCHAN_IOC_RESTRICT makes more files for one channel, and kernel code
+ *	that got an object by its descriptor may hold it when no file is left.
+ *	So the charge to the user's account hangs off the object: it is given
+ *	back with the last reference, see chan_file.h and map_file.h.
  *
  *	An open file holds the module through its file operations, and the
  *	pseudo filesystem, which outlives them by a moment in __fput(), holds
@@ -32,6 +36,8 @@ struct gochan_account;
  * @size: the member that all begin with
  * @chan_create: GOCHAN_IOC_CHAN_CREATE
  * @msg: GOCHAN_IOC_SEND, GOCHAN_IOC_RECV
+ * @msg_batch: GOCHAN_IOC_SEND_MANY, GOCHAN_IOC_RECV_MANY
+ * @restrict_to: GOCHAN_IOC_RESTRICT
  * @info: GOCHAN_IOC_INFO
  * @map_create: GOCHAN_IOC_MAP_CREATE
  * @map_entry: GOCHAN_IOC_MAP_GET, _PUT, _DELETE, _TAKE
@@ -45,6 +51,8 @@ union gochan_arg {
 	__u32 size;
 	struct gochan_chan_create chan_create;
 	struct gochan_msg msg;
+	struct gochan_msg_batch msg_batch;
+	struct gochan_restrict restrict_to;
 	struct gochan_info info;
 	struct gochan_map_create map_create;
 	struct gochan_map_entry map_entry;
@@ -58,6 +66,7 @@ union gochan_arg {
 /**
  * struct gochan_op - one ioctl
  * @cmd: its number
+ * @mode: FMODE_READ or FMODE_WRITE, if the descriptor needs that right
  * @min_size: size of the argument in its first version; 0: the argument is no
  *	pointer and must be 0
  * @size: size of the argument as known here
@@ -69,6 +78,7 @@ union gochan_arg {
  */
 struct gochan_op {
 	unsigned int cmd;
+	fmode_t mode;
 	u32 min_size;
 	u32 size;
 	bool out;
@@ -90,6 +100,7 @@ long gochan_map_create(struct file *file, union gochan_arg *arg);
 
 /* fs.c */
 struct file *gochan_fs_file(const struct file_operations *fops, void *priv);
+struct file *gochan_fs_reopen(struct file *old, int flags);
 int gochan_fs_pin(void);
 void gochan_fs_release(void);
 

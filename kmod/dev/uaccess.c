@@ -61,9 +61,9 @@ static const struct gochan_op *gochan_find_op(const struct gochan_op *ops,
  * does not have is zero; what we do not know must be.
  *
  * Context: Process context.
- * Return: what the command returns, or -ENOTTY for an unknown one, -EINVAL for
- * a size below that of the first version, -E2BIG for unknown fields that are
- * not zero, -EFAULT.
+ * Return: what the command returns, or -ENOTTY for an unknown one, -EBADF if
+ * the descriptor has no right to it, -EINVAL for a size below that of the first
+ * version, -E2BIG for unknown fields that are not zero, -EFAULT.
  */
 long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
 		     struct file *file, unsigned int cmd, unsigned long uarg)
@@ -76,6 +76,8 @@ long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
 
 	if (!op)
 		return -ENOTTY;
+	if (op->mode & ~file->f_mode)
+		return -EBADF;
 	if (!op->min_size)
 		return uarg ? -EINVAL : op->fn(file, NULL);
 

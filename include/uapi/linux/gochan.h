@@ -30,8 +30,11 @@
  * Flags of GOCHAN_IOC_CHAN_CREATE, reported again by GOCHAN_IOC_INFO.
  *
  * VARLEN: the element size is a maximum and each message keeps its own length.
+ * AUTOCLOSE: the channel closes when the last descriptor that may send has
+ * gone, or the last one that may receive.
  */
 #define GOCHAN_CHAN_VARLEN	(1U << 0)
+#define GOCHAN_CHAN_AUTOCLOSE	(1U << 1)
 
 /**
  * struct gochan_chan_create - argument of GOCHAN_IOC_CHAN_CREATE
@@ -50,13 +53,17 @@ struct gochan_chan_create {
 };
 
 /*
- * Flags of GOCHAN_IOC_SEND and GOCHAN_IOC_RECV.
+ * Flags of GOCHAN_IOC_SEND, GOCHAN_IOC_RECV, GOCHAN_IOC_SEND_MANY and
+ * GOCHAN_IOC_RECV_MANY.
  *
  * NONBLOCK: fail with EAGAIN instead of sleeping, whatever O_NONBLOCK says.
  * REALTIME: the deadline is CLOCK_REALTIME instead of CLOCK_MONOTONIC.
+ * PEEK: GOCHAN_IOC_RECV only; leave the message in the channel. Only what is
+ * buffered is seen, and the call never sleeps.
  */
 #define GOCHAN_MSG_NONBLOCK	(1U << 0)
 #define GOCHAN_MSG_REALTIME	(1U << 1)
+#define GOCHAN_MSG_PEEK		(1U << 2)
 
 /**
  * struct gochan_msg - argument of GOCHAN_IOC_SEND and GOCHAN_IOC_RECV
@@ -78,6 +85,57 @@ struct gochan_msg {
 	__u32 len;
 	__u32 ok;
 	__u64 deadline;
+};
+
+/**
+ * struct gochan_msg_batch - argument of GOCHAN_IOC_SEND_MANY and
+ *	GOCHAN_IOC_RECV_MANY
+ * @size: sizeof(struct gochan_msg_batch)
+ * @flags: GOCHAN_MSG_NONBLOCK, GOCHAN_MSG_REALTIME
+ * @buf: address of @count messages to send, or of room for those received, one
+ *	every @elem_size bytes. Receive: 0 if they are not wanted
+ * @lens: with GOCHAN_CHAN_VARLEN, address of @count lengths of messages, __u32
+ *	each, or of room for them; otherwise, and if @buf is 0, 0
+ * @elem_size: the channel's element size; receive: 0 if @buf is 0
+ * @count: the most messages to move; receive: at least 1
+ * @done: out, after an error, too: how many messages have moved
+ * @ok: send: 0. Receive, out: 1 with messages, 0 once the channel is closed and
+ *	drained
+ * @deadline: as in struct gochan_msg
+ *
+ * The ioctl returns the number of messages. It waits for the first only.
+ */
+struct gochan_msg_batch {
+	__u32 size;
+	__u32 flags;
+	__u64 buf;
+	__u64 lens;
+	__u32 elem_size;
+	__u32 count;
+	__u32 done;
+	__u32 ok;
+	__u64 deadline;
+};
+
+/* What a descriptor of a channel may do, besides GOCHAN_IOC_INFO. */
+#define GOCHAN_RIGHT_SEND	(1U << 0)
+#define GOCHAN_RIGHT_RECV	(1U << 1)
+
+/**
+ * struct gochan_restrict - argument of GOCHAN_IOC_RESTRICT
+ * @size: sizeof(struct gochan_restrict)
+ * @flags: 0
+ * @rights: GOCHAN_RIGHT_* of the new descriptor, at least one, and none that
+ *	this one has not
+ * @pad: 0
+ *
+ * The ioctl returns the new file descriptor, close-on-exec.
+ */
+struct gochan_restrict {
+	__u32 size;
+	__u32 flags;
+	__u32 rights;
+	__u32 pad;
 };
 
 /**
@@ -310,7 +368,7 @@ struct gochan_map_info {
  */
 #define GOCHAN_IOC_MAGIC	0xBD
 
-/* On the device. */
+/* On the device; 0x02 is for selecting among channels. */
 #define GOCHAN_IOC_CHAN_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x00)
 #define GOCHAN_IOC_MAP_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x01)
 
@@ -319,6 +377,9 @@ struct gochan_map_info {
 #define GOCHAN_IOC_RECV		_IO(GOCHAN_IOC_MAGIC, 0x11)
 #define GOCHAN_IOC_CLOSE	_IO(GOCHAN_IOC_MAGIC, 0x12)
 #define GOCHAN_IOC_INFO		_IO(GOCHAN_IOC_MAGIC, 0x13)
+#define GOCHAN_IOC_SEND_MANY	_IO(GOCHAN_IOC_MAGIC, 0x14)
+#define GOCHAN_IOC_RECV_MANY	_IO(GOCHAN_IOC_MAGIC, 0x15)
+#define GOCHAN_IOC_RESTRICT	_IO(GOCHAN_IOC_MAGIC, 0x16)
 
 /* On a map. */
 #define GOCHAN_IOC_MAP_GET	_IO(GOCHAN_IOC_MAGIC, 0x20)

@@ -8,7 +8,7 @@
 #include <grp.h>
 #include <sys/socket.h>
 
-#include "gochan_test.h"
+#include "fail_test.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME	0x00000080
@@ -831,6 +831,7 @@ static int read_fdinfo(int fd, char *text, size_t size)
 			 "\ngochan-type:\tchan\n"			\
 			 "gochan-elem-size:\t%d\n"			\
 			 "gochan-varlen:\t%d\n"				\
+			 "gochan-autoclose:\t0\n"			\
 			 "gochan-capacity:\t%d\n"			\
 			 "gochan-length:\t%d\n"				\
 			 "gochan-closed:\t%d\n"				\
@@ -903,34 +904,6 @@ TEST(fdinfo_counts_the_sleepers)
 /* Two users nobody else is. */
 #define USER_A		51966
 #define USER_B		51967
-
-static int read_text(const char *path, char *text, size_t size)
-{
-	ssize_t len;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, size - 1);
-	close(fd);
-	text[len < 0 ? 0 : len] = '\0';
-	return len < 0 ? -EIO : 0;
-}
-
-static int write_text(const char *path, const char *text)
-{
-	ssize_t len = strlen(text);
-	int fd, ret = 0;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != len)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 FIXTURE(quota) {
 	char objects[32];
@@ -1187,10 +1160,6 @@ TEST_F(quota, does_not_bind_root)
  * for all n, until the call gets by without meeting the failure.
  */
 
-#define FAILSLAB	"/sys/kernel/debug/failslab/"
-#define FAIL_NTH	"/proc/self/fail-nth"
-#define FAIL_NTH_MAX	200
-
 FIXTURE(fail_nth) {
 	int nth;
 	int fd;
@@ -1201,49 +1170,13 @@ FIXTURE_SETUP(fail_nth)
 {
 	self->fd = new_chan(0, 4096, 1);
 	self->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	/* Allocations that may sleep are spared unless told otherwise. */
-	self->usable = self->nth >= 0 &&
-		       !write_text(FAILSLAB "ignore-gfp-wait", "N");
-	if (!self->usable)
-		return;
-	write_text(FAILSLAB "verbose", "0");
-	write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-	write_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	self->usable = fail_nth_usable(self->nth);
 }
 
 FIXTURE_TEARDOWN(fail_nth)
 {
 	close(self->nth);
 	close(self->fd);
-}
-
-static void fail_nth_set(int nth, unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	/* While armed, the write itself may be what meets the failure. */
-	if (pwrite(nth, text, len, 0) != len &&
-	    pwrite(nth, text, len, 0) != len)
-		abort();
-}
-
-/* Disarms. Has the failure happened since it was asked for? */
-static bool fail_nth_hit(int nth)
-{
-	char text[16] = "";
-	bool hit;
-
-	/* A read that fails has met it in place of the call before. */
-	hit = pread(nth, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
-	fail_nth_set(nth, 0);
-	return hit;
-}
-
-static bool injected(int error)
-{
-	return error == -ENOMEM || error == -EFAULT;
 }
 
 TEST_F(fail_nth, create_fails_cleanly_or_succeeds)

@@ -207,6 +207,89 @@ static inline int chan_try_recv(int fd, void *buf, __u32 *len)
 	return recv_msg(fd, buf, len, GOCHAN_MSG_NONBLOCK, GOCHAN_NO_DEADLINE);
 }
 
+static inline int chan_restrict(int fd, __u32 rights)
+{
+	struct gochan_restrict args = {
+		.size = sizeof(args),
+		.rights = rights,
+	};
+
+	return chan_ioctl(fd, GOCHAN_IOC_RESTRICT, &args);
+}
+
+/* The first message that is buffered, which stays there. */
+static inline int chan_peek(int fd, void *buf, __u32 *len)
+{
+	return recv_msg(fd, buf, len, GOCHAN_MSG_PEEK, GOCHAN_NO_DEADLINE);
+}
+
+/*
+ * Batches: the return value of the call, which @done must agree with; and @ok,
+ * which only a receive that succeeds may change.
+ */
+static inline int move_many(int fd, unsigned long cmd,
+			    struct gochan_msg_batch *batch)
+{
+	__u32 ok = batch->ok, count = batch->count, done;
+	int ret;
+
+	batch->size = sizeof(*batch);
+	batch->done = POISON_U32;
+	ret = chan_ioctl(fd, cmd, batch);
+	done = ret < 0 ? 0 : ret;
+	/* Without the right, the structure is not even looked at. */
+	if (ret == -EBADF)
+		done = POISON_U32;
+	if (batch->count != count || batch->done != done)
+		return OUTPUT_TOUCHED;
+	if (ret < 0)
+		return batch->ok == ok ? ret : OUTPUT_TOUCHED;
+	if (cmd == GOCHAN_IOC_RECV_MANY)
+		ok = ret > 0;
+	return batch->ok == ok ? ret : OUTPUT_TOUCHED;
+}
+
+/* Of channels with elements of 8 bytes. */
+
+static inline int send_many(int fd, const void *buf, __u32 count, __u32 flags)
+{
+	struct gochan_msg_batch batch = {
+		.flags = flags,
+		.buf = (uintptr_t)buf,
+		.elem_size = sizeof(__u64),
+		.count = count,
+		.deadline = GOCHAN_NO_DEADLINE,
+	};
+
+	return move_many(fd, GOCHAN_IOC_SEND_MANY, &batch);
+}
+
+static inline int recv_many(int fd, void *buf, __u32 count, __u32 flags)
+{
+	struct gochan_msg_batch batch = {
+		.flags = flags,
+		.buf = (uintptr_t)buf,
+		.elem_size = sizeof(__u64),
+		.count = count,
+		.ok = POISON_U32,
+		.deadline = GOCHAN_NO_DEADLINE,
+	};
+
+	return move_many(fd, GOCHAN_IOC_RECV_MANY, &batch);
+}
+
+/* Throw away up to @count messages that are buffered. */
+static inline int drain(int fd, __u32 count)
+{
+	struct gochan_msg_batch batch = {
+		.flags = GOCHAN_MSG_NONBLOCK,
+		.count = count,
+		.ok = POISON_U32,
+	};
+
+	return move_many(fd, GOCHAN_IOC_RECV_MANY, &batch);
+}
+
 /* Most tests use channels of one __u64. */
 
 static inline int send_u64(int fd, __u64 value)
@@ -300,6 +383,14 @@ static inline int fd_set_nonblock(int fd, bool on)
 									\
 		ASSERT_LE(0, __fd);					\
 		__fd;							\
+	})
+
+#define new_end(fd, rights)						\
+	({								\
+		int __end = chan_restrict(fd, rights);			\
+									\
+		ASSERT_LE(0, __end);					\
+		__end;							\
 	})
 
 /* Waiting for a state. */
