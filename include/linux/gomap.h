@@ -249,6 +249,10 @@ int gomap_shrink(struct gomap *m, gfp_t gfp);
 size_t gomap_len(const struct gomap *m);
 void gomap_stats(const struct gomap *m, struct gomap_stats *st);
 
+/* From gochan.ko, the device. */
+struct gomap *gomap_get_from_fd(int fd, const struct gomap_params *want);
+void gomap_put_from_fd(struct gomap *m);
+
 /* Largest slot: key, its length, alignment, value. */
 #define GOMAP_MAX_SLOT	(GOMAP_MAX_KEY_SIZE + 8 + GOMAP_MAX_INLINE)
 

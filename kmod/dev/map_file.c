@@ -15,6 +15,9 @@
  *	estimate misses is measured and charged the next time, at most one
  *	credit later.
  *
+ *	What kernel code inserts (gomap_get_from_fd()) asks no account; it is
+ *	measured with the rest when a user's insertion needs a new charge.
+ *
  *	Deletions make a map smaller. When half of the entries have gone, the
  *	map is made to shrink, and the charge comes down with it.
  *
@@ -22,6 +25,7 @@
  */
 
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/log2.h>
@@ -31,6 +35,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "../compat.h"
 #include "map_file.h"
 
 /* Slots of the smallest table, and what is beside them, generously. */
@@ -264,8 +269,10 @@ static long gochan_map_ioctl(struct file *file, unsigned int cmd,
 			       arg);
 }
 
-static void gochan_map_free(struct gochan_map_file *mf)
+static void gochan_map_drop(struct gochan_map_file *mf)
 {
+	if (!refcount_dec_and_test(&mf->refs))
+		return;
 	gomap_destroy(&mf->map);
 	gochan_uncharge(mf->acct, mf->charged);
 	mutex_destroy(&mf->lock);
@@ -274,7 +281,7 @@ static void gochan_map_free(struct gochan_map_file *mf)
 
 static int gochan_map_release(struct inode *inode, struct file *file)
 {
-	gochan_map_free(file->private_data);
+	gochan_map_drop(file->private_data);
 	gochan_fs_release();
 	return 0;
 }
@@ -335,6 +342,7 @@ gochan_map_new(const struct gochan_map_create *arg)
 	mf->value_size = arg->value_size;
 	mf->varlen = arg->flags & GOCHAN_MAP_VARLEN;
 	mf->max_entries = arg->max_entries;
+	refcount_set(&mf->refs, 1);
 	mutex_init(&mf->lock);
 	hint = gochan_map_hint(mf, arg->hint, &room);
 	mf->charged = sizeof(*mf) + room;
@@ -379,7 +387,7 @@ long gochan_map_create(struct file *dev, union gochan_arg *arg)
 		return PTR_ERR(mf);
 	file = gochan_fs_file(&gochan_map_fops, mf);
 	if (IS_ERR(file)) {
-		gochan_map_free(mf);
+		gochan_map_drop(mf);
 		return PTR_ERR(file);
 	}
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -390,3 +398,59 @@ long gochan_map_create(struct file *dev, union gochan_arg *arg)
 	fd_install(fd, file);
 	return fd;
 }
+
+static bool gochan_map_is(const struct gochan_map_file *mf,
+			  const struct gomap_params *want)
+{
+	return mf->key_size == want->key_size &&
+	       mf->value_size == want->val_size &&
+	       mf->varlen == !!(want->flags & GOMAP_BYTES);
+}
+
+/**
+ * gomap_get_from_fd - get the map that a descriptor stands for
+ * @fd: a descriptor of the current process
+ * @want: what the caller takes it for: key_size, val_size, and whether flags
+ *	have GOMAP_BYTES; nothing else is looked at
+ *
+ * All of the kernel's functions for maps work on it, gomap_destroy() and
+ * gomap_free() excepted. What is inserted is charged to the map's user like
+ * everything in it, but not refused: the caller decides how much that may be.
+ *
+ * Context: Process context.
+ * Return: the map, to be given back by gomap_put_from_fd(), or ERR_PTR(-EBADF)
+ * if @fd is not open, or ERR_PTR(-EINVAL) if it is not of a map such as @want.
+ */
+struct gomap *gomap_get_from_fd(int fd, const struct gomap_params *want)
+{
+	struct gochan_map_file *mf;
+	struct file *file = fget(fd);
+	struct gomap *map;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	mf = file->private_data;
+	if (file->f_op == &gochan_map_fops && gochan_map_is(mf, want)) {
+		refcount_inc(&mf->refs);
+		map = &mf->map;
+	} else {
+		map = ERR_PTR(-EINVAL);
+	}
+	fput(file);
+	return map;
+}
+EXPORT_SYMBOL_NS_GPL(gomap_get_from_fd, GOCHAN_NS);
+
+/**
+ * gomap_put_from_fd - give back a map
+ * @m: what gomap_get_from_fd() has returned
+ *
+ * Without descriptors, the last one to give it back frees the map.
+ *
+ * Context: Process context. May sleep.
+ */
+void gomap_put_from_fd(struct gomap *m)
+{
+	gochan_map_drop(container_of(m, struct gochan_map_file, map));
+}
+EXPORT_SYMBOL_NS_GPL(gomap_put_from_fd, GOCHAN_NS);

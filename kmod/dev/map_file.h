@@ -11,13 +11,15 @@
 #include <linux/atomic.h>
 #include <linux/gomap.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
 
 /**
- * struct gochan_map_file - what a map's file owns
+ * struct gochan_map_file - a map, and what its file needs to know
  * @map: the map
+ * @refs: one of the file, and those of kernel code that got the map from it
  * @acct: the account it is charged to; invariant
  * @key_size: the map's key size; invariant
  * @value_size: the map's value size; invariant
@@ -31,6 +33,7 @@
  */
 struct gochan_map_file {
 	struct gomap map;
+	refcount_t refs;
 	struct gochan_account *acct;
 	u32 key_size;
 	u32 value_size;
