@@ -115,7 +115,8 @@ module_files() {
 		[ -e "$build/$module.ko" ] ||
 			die "$module.ko was not built; see the log in $LOGS"
 	done
-	for module in kmod/core/gochan_core kmod/dev/gochan kunit/gochan_kunit; do
+	for module in kmod/core/gochan_core kmod/dev/gochan \
+		kmod/samples/gochan_timer kunit/gochan_kunit; do
 		[ ! -e "$build/$module.ko" ] ||
 			printf '%s\n' --add \
 				"$build/$module.ko:modules/${module##*/}.ko"

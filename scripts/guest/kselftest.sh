@@ -13,6 +13,8 @@ if [ -e /modules/gochan_kunit.ko ] && [ -n "$WITH_KUNIT" ]; then
 	KEEP_MODULES=y /guest/kunit.sh
 	unload gochan_kunit
 fi
+# The sample driver has a program of its own.
+insmod /modules/gochan_timer.ko || exit 1
 for program in $PROGRAMS; do
 	echo "@begin $program"
 	timeout "$PROGRAM_LIMIT" setsid "./$program"
