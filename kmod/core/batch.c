@@ -368,10 +368,10 @@ static int __gochan_recv_hold(struct gochan_batch *b)
 
 	lockdep_assert_held(&ch->lock);
 
+	if (!ch->len && ch->closed)
+		return -EPIPE;
 	if (ch->len)
 		__gochan_recv_run(b, end);
-	else if (ch->closed)
-		return -EPIPE;
 	else
 		__gochan_take_over(b, end);
 	return b->done == end || ch->len ? 0 : -EAGAIN;
