@@ -279,4 +279,38 @@ TEST_F(fail_many, recv_loses_no_message)
 	EXPECT_GE(2, lost);
 }
 
+/* A right that was not given after all must not count for AUTOCLOSE. */
+TEST_F(fail_many, restrict_fails_cleanly_or_succeeds)
+{
+	struct gochan_info info = { 0 };
+	unsigned int n, failures = 0;
+	bool hit = true;
+	int fd, recv;
+
+	if (!self->usable)
+		SKIP(return, "no fault injection");
+	fd = new_chan(GOCHAN_CHAN_AUTOCLOSE, 8, 1);
+	recv = new_end(fd, GOCHAN_RIGHT_RECV);
+	for (n = 1; hit; n++) {
+		int end;
+
+		ASSERT_GT(FAIL_NTH_MAX, n);
+		fail_nth_set(self->nth, n);
+		end = chan_restrict(fd, GOCHAN_RIGHT_SEND | GOCHAN_RIGHT_RECV);
+		hit = fail_nth_hit(self->nth);
+		if (end >= 0) {
+			EXPECT_EQ(0, close(end));
+			continue;
+		}
+		EXPECT_TRUE(injected(end));
+		EXPECT_TRUE(hit);
+		failures++;
+	}
+	EXPECT_LT(0, failures);
+	check_info(recv, 0, 0, 0, 0);
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, chan_info(recv, &info));
+	EXPECT_EQ(1, info.closed);
+}
+
 TEST_HARNESS_MAIN
