@@ -338,6 +338,14 @@ TEST(ends_are_charged_as_one_object_until_the_last_has_gone)
 #define SEND_BITS	(OUT_BITS | POLLHUP)
 #define RECV_BITS	(IN_BITS | HUP_BITS)
 
+/* A kernel without times of 32 bits has no select() for programs of 32 bits. */
+static bool select_agrees(int fd, int sets)
+{
+	int ret = select_now(fd);
+
+	return ret == sets || (ret == -ENOSYS && sizeof(long) == 4);
+}
+
 /* All three ways, on all three descriptors, agree with the first. */
 static bool ends_agree(int fd, int send, int recv)
 {
@@ -352,8 +360,9 @@ static bool ends_agree(int fd, int send, int recv)
 		int sets = (want & (POLLIN | POLLHUP) ? POLLIN : 0) |
 			   (want & POLLOUT);
 
-		if (poll_now(fds[i]) != want || epoll_level_now(fds[i]) != want ||
-		    select_now(fds[i]) != sets)
+		if (poll_now(fds[i]) != want ||
+		    epoll_level_now(fds[i]) != want ||
+		    !select_agrees(fds[i], sets))
 			return false;
 	}
 	return true;
