@@ -234,11 +234,6 @@ static struct peer *peer_with(int fd, int other, int (*fn)(struct peer *peer))
 	return peer;
 }
 
-static bool waiters_are(int fd, __u32 senders, __u32 receivers)
-{
-	return has_waiters(fd, senders, receivers);
-}
-
 static void expect_the_end(struct __test_metadata *_metadata, int recv)
 {
 	unsigned int n = 0;
@@ -258,7 +253,7 @@ TEST_F(pair, sender_killed_in_its_sleep_ends_the_channel)
 
 	peer = peer_with(self->send, self->recv, peer_asleep_in_send);
 	self->send = -1;
-	ASSERT_TRUE(wait_for(waiters_are(self->recv, 1, 0)));
+	await_waiters(self->recv, 1, 0);
 	EXPECT_EQ(PEER_KILLED(SIGKILL), peer_kill(peer));
 	expect_the_end(_metadata, self->recv);
 	EXPECT_EQ(0, recv_u64(self->recv, &value));
@@ -270,7 +265,7 @@ TEST_F(pair, sender_killed_in_a_batch_ends_the_channel)
 
 	peer = peer_with(self->send, self->recv, peer_asleep_in_batch);
 	self->send = -1;
-	ASSERT_TRUE(wait_for(waiters_are(self->recv, 1, 0)));
+	await_waiters(self->recv, 1, 0);
 	EXPECT_EQ(PEER_KILLED(SIGKILL), peer_kill(peer));
 	check_info(self->recv, variant->capacity, 1, 0, 0);
 	EXPECT_EQ(variant->capacity, drain(self->recv, UINT_MAX));
@@ -283,7 +278,7 @@ TEST_F(pair, receiver_killed_in_its_sleep_fails_the_sender)
 
 	peer = peer_with(self->recv, self->send, peer_asleep_in_recv);
 	self->recv = -1;
-	ASSERT_TRUE(wait_for(waiters_are(self->send, 0, 1)));
+	await_waiters(self->send, 0, 1);
 	EXPECT_EQ(PEER_KILLED(SIGKILL), peer_kill(peer));
 	EXPECT_EQ(-EPIPE, send_u64(self->send, 1));
 }
@@ -305,7 +300,7 @@ TEST_F(pair, sleeping_receiver_is_woken_by_the_senders_death)
 	sender = peer_with(self->send, self->recv, peer_idle);
 	self->send = -1;
 	receiver = peer_start(peer_recv, self->recv, 0);
-	ASSERT_TRUE(wait_for(waiters_are(self->recv, 0, 1)));
+	await_waiters(self->recv, 0, 1);
 	EXPECT_EQ(PEER_KILLED(SIGKILL), peer_kill(sender));
 	EXPECT_EQ(0, peer_join(receiver));
 }
@@ -320,7 +315,7 @@ TEST_F(pair, sleeping_sender_is_woken_by_the_receivers_death)
 	receiver = peer_with(self->recv, self->send, peer_idle);
 	self->recv = -1;
 	sender = peer_start(peer_send, self->send, 0);
-	ASSERT_TRUE(wait_for(waiters_are(self->send, 1, 0)));
+	await_waiters(self->send, 1, 0);
 	EXPECT_EQ(PEER_KILLED(SIGKILL), peer_kill(receiver));
 	EXPECT_EQ(-EPIPE, peer_join(sender));
 }

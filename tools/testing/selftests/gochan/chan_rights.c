@@ -86,18 +86,14 @@ TEST_F(ends, have_file_flags_of_their_own)
 TEST_F(ends, outlive_the_first_descriptor)
 {
 	struct peer *peer;
+	__u64 value;
 
 	close(self->fd);
 	self->fd = -1;
-	peer = peer_start(peer_send, self->send, 12);
 	check_info(self->recv, 0, 0, 0, 0);
-	peer->fd = self->send;
-	{
-		__u64 value;
-
-		EXPECT_EQ(1, recv_u64(self->recv, &value));
-		EXPECT_EQ(12, value);
-	}
+	peer = peer_start(peer_send, self->send, 12);
+	EXPECT_EQ(1, recv_u64(self->recv, &value));
+	EXPECT_EQ(12, value);
 	EXPECT_EQ(0, peer_join(peer));
 }
 
@@ -339,11 +335,16 @@ TEST(ends_are_charged_as_one_object_until_the_last_has_gone)
 #define RECV_BITS	(IN_BITS | HUP_BITS)
 
 /* A kernel without times of 32 bits has no select() for programs of 32 bits. */
+static bool has_select(void)
+{
+	struct timeval zero = { 0 };
+
+	return sizeof(long) > 4 || !select(0, NULL, NULL, NULL, &zero);
+}
+
 static bool select_agrees(int fd, int sets)
 {
-	int ret = select_now(fd);
-
-	return ret == sets || (ret == -ENOSYS && sizeof(long) == 4);
+	return !has_select() || select_now(fd) == sets;
 }
 
 /* All three ways, on all three descriptors, agree with the first. */
