@@ -114,7 +114,7 @@ static bool gst_untouched(const struct gst_select *sel, unsigned int i)
 
 	if (c->err != -EAGAIN || !c->ok || c->got != GCT_POISON)
 		return false;
-	return c->dir == GOSELECT_DIR_SEND || sel->vals[i] == GCT_POISON_U64;
+	return c->dir != GOSELECT_DIR_RECV || sel->vals[i] == GCT_POISON_U64;
 }
 
 bool gst_only(const struct gst_select *sel, int index)

@@ -34,6 +34,7 @@ extern struct kunit_suite goselect_wait_suite;
 extern struct kunit_suite goselect_race_suite;
 extern struct kunit_suite goselect_instant_suite;
 extern struct kunit_suite goselect_order_suite;
+extern struct kunit_suite goselect_poll_suite;
 extern struct kunit_suite gotimer_suite;
 
 /* Build a select; each receive has a poisoned destination of its own. */

@@ -402,7 +402,7 @@ static void wrong_cases_are_refused(struct kunit *test)
 	expect_refused(test, GOSELECT_RECV_MSG(ch, buf, 7), -EMSGSIZE);
 	expect_refused(test, GOSELECT_RECV_MSG(var, buf, 7), -EMSGSIZE);
 	c = GOSELECT_RECV(ch, buf);
-	c.dir = 2;
+	c.dir = GOSELECT_DIR_POLL + 1;
 	expect_refused(test, c, -EINVAL);
 	GCT_EXPECT_STAT(test, ch, 0, 0, 0, false);
 }

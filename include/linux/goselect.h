@@ -43,9 +43,15 @@
  *	keep their index: the way to switch a case off. Without any other case,
  *	a select that waits does so until the deadline or a signal.
  *
+ *	A case may also be any file that poll(2) can wait for. It is ready when
+ *	poll(2) would say so, nothing is read from it, and as with poll(2) the
+ *	event may be gone when one looks. Files are asked a moment before the
+ *	channels are judged.
+ *
  * Contexts
  *	goselect_try() works in process, softirq and hardirq context and
- *	allocates nothing. The others may sleep, and allocate memory when they
+ *	allocates nothing, unless there is a file: files are asked in process
+ *	context. The others may sleep, and allocate memory when they
  *	have to and have more than four cases with a channel. All channels are
  *	locked, with interrupts off, while they are judged; GOSELECT_MAX_CASES
  *	bounds that time.
@@ -68,6 +74,8 @@
 #include <linux/limits.h>
 #include <linux/types.h>
 
+struct file;
+
 /* Each case may be one more spinlock held, which an 8-bit count must survive. */
 #define GOSELECT_MAX_CASES	64
 
@@ -81,21 +89,27 @@
  * enum goselect_dir - what a case does
  * @GOSELECT_DIR_SEND: send to the channel
  * @GOSELECT_DIR_RECV: receive from the channel
+ * @GOSELECT_DIR_POLL: wait for an event of the file
  */
 enum goselect_dir {
 	GOSELECT_DIR_SEND,
 	GOSELECT_DIR_RECV,
+	GOSELECT_DIR_POLL,
 };
 
 /**
  * struct goselect_case - one of the operations that a select may carry out
  * @ch: the channel, or NULL for a case that is never ready
- * @dir: send or receive
+ * @file: poll: the file instead, or NULL
+ * @dir: send, receive or poll
  * @src: send: the message; may be NULL if its length is 0
  * @dst: receive: room for one element, or NULL to discard the message. Only
  *	the chosen case writes there.
  * @len: length of the message, or bytes of room at @dst; GOSELECT_ELEM for one
  *	element
+ * @events: poll: those waited for, EPOLLIN and so on; EPOLLERR and EPOLLHUP
+ *	always count
+ * @ready: out, chosen poll: the events that are there
  * @got: out, chosen receive: length of the message
  * @ok: out, chosen receive: a message (true), or the end of a closed channel,
  *	where @dst is zeroed unless the channel has variable length (false)
@@ -103,14 +117,19 @@ enum goselect_dir {
  *	the error it is to blame for
  */
 struct goselect_case {
-	struct gochan *ch;
+	union {
+		struct gochan *ch;
+		struct file *file;
+	};
 	enum goselect_dir dir;
 	union {
 		const void *src;
 		void *dst;
 	};
 	size_t len;
+	__poll_t events;
 	/* results */
+	__poll_t ready;
 	size_t got;
 	bool ok;
 	int err;
@@ -134,6 +153,14 @@ struct goselect_case {
 		.dir = GOSELECT_DIR_RECV,				\
 		.dst = (_dst),						\
 		.len = (_room),						\
+	})
+
+/* A file, and which events of it to wait for. */
+#define GOSELECT_POLL(_file, _events)					\
+	((struct goselect_case) {					\
+		.file = (_file),					\
+		.dir = GOSELECT_DIR_POLL,				\
+		.events = (_events),					\
 	})
 
 int __must_check goselect_wait(struct goselect_case *cases, unsigned int n,

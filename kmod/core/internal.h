@@ -139,12 +139,13 @@ enum gochan_sleep_state {
  * struct gochan_sleeper - what the records of one sleeping task share
  * @task: the task
  * @state: enum gochan_sleep_state
- * @winner: the record that was served; valid once @state is GOCHAN_DONE
+ * @winner: the record that was served, a struct gochan_waiter or the watch of a
+ *	file (select_poll.c); NULL until @state is GOCHAN_DONE
  */
 struct gochan_sleeper {
 	struct task_struct *task;
 	atomic_t state;
-	struct gochan_waiter *winner;
+	const void *winner;
 };
 
 /**
@@ -201,6 +202,8 @@ void gochan_waiter_init(struct gochan_waiter *w, struct gochan_sleeper *s,
 			struct gochan *ch, struct gochan_queue *q,
 			wait_queue_func_t serve);
 void __gochan_enqueue(struct gochan_waiter *w);
+bool gochan_sleeper_claim(struct gochan_sleeper *s);
+void gochan_sleeper_done(struct gochan_sleeper *s, const void *winner);
 bool gochan_claim(struct gochan_waiter *w);
 void gochan_complete(struct gochan_waiter *w);
 void gochan_cancel(struct gochan_waiter *w);

@@ -33,39 +33,24 @@
  *	With a claim won under one channel's lock the others are not needed.
  *	Records are taken back one by one, each under the lock of its channel.
  *
+ * Files among the cases: select_poll.c.
+ *
  * Lifetime: the caller holds references to the channels. Records live on the
  * stack, or if they are many in an allocation, as long as the call.
  */
 
 #include <linux/export.h>
-#include <linux/goselect.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
 #include "../compat.h"
-#include "internal.h"
+#include "select.h"
 
 /*
  * Records that fit on the stack: few selects have more than four cases, and
  * four records (350 bytes) leave room for whatever called us.
  */
 #define GOSELECT_STACK_RECORDS	4
-
-/**
- * struct goselect - one call of goselect_wait()
- * @cases: the caller's cases
- * @nr: those that have a channel; entries of both orders
- * @poll_order: the order to look at them
- * @lock_order: the order of locking and queueing
- * @irqflags: interrupt state from before the locks were taken
- */
-struct goselect {
-	struct goselect_case *cases;
-	unsigned int nr;
-	u8 poll_order[GOSELECT_MAX_CASES];
-	u8 lock_order[GOSELECT_MAX_CASES];
-	unsigned long irqflags;
-};
 
 /*
  * Preparation, before any lock is taken.
@@ -86,6 +71,8 @@ static int goselect_check(const struct goselect_case *c)
 		if (c->dst && goselect_len(c) < c->ch->elem_size)
 			return -EMSGSIZE;
 		return 0;
+	case GOSELECT_DIR_POLL:
+		return goselect_check_poll(c);
 	}
 	return -EINVAL;
 }
@@ -119,8 +106,13 @@ static void goselect_sort(struct goselect *sel)
 		u8 index = sel->poll_order[i];
 		struct gochan *ch = sel->cases[index].ch;
 
-		for (j = i; j && goselect_chan(sel, j - 1) > ch; j--)
+		if (sel->cases[index].dir == GOSELECT_DIR_POLL)
+			continue;
+		for (j = sel->nr_chans++; j; j--) {
+			if (goselect_chan(sel, j - 1) <= ch)
+				break;
 			sel->lock_order[j] = sel->lock_order[j - 1];
+		}
 		sel->lock_order[j] = index;
 	}
 }
@@ -135,6 +127,7 @@ static int goselect_prepare(struct goselect *sel, struct goselect_case *cases,
 		return -EINVAL;
 	sel->cases = cases;
 	sel->nr = 0;
+	sel->nr_chans = 0;
 	for (i = 0; i < n; i++) {
 		cases[i].err = -EAGAIN;
 		if (!cases[i].ch || bad)
@@ -155,7 +148,7 @@ static int goselect_prepare(struct goselect *sel, struct goselect_case *cases,
  */
 
 /* Sparse cannot count the locks of a loop: none is taken as far as it knows. */
-static void goselect_lock(struct goselect *sel)
+void goselect_lock(struct goselect *sel)
 {
 	struct gochan *ch, *first = goselect_chan(sel, 0), *prev = first;
 	unsigned int i;
@@ -163,7 +156,7 @@ static void goselect_lock(struct goselect *sel)
 	spin_lock_irqsave_nested(&first->lock, sel->irqflags,
 				 SINGLE_DEPTH_NESTING);
 	__release(&first->lock);
-	for (i = 1; i < sel->nr; i++) {
+	for (i = 1; i < sel->nr_chans; i++) {
 		ch = goselect_chan(sel, i);
 		if (ch == prev)
 			continue;
@@ -174,12 +167,12 @@ static void goselect_lock(struct goselect *sel)
 	}
 }
 
-static void goselect_unlock(struct goselect *sel)
+void goselect_unlock(struct goselect *sel)
 {
 	struct gochan *ch;
 	unsigned int i;
 
-	for (i = sel->nr - 1; i; i--) {
+	for (i = sel->nr_chans - 1; i; i--) {
 		ch = goselect_chan(sel, i);
 		if (ch == goselect_chan(sel, i - 1))
 			continue;
@@ -193,10 +186,14 @@ static void goselect_unlock(struct goselect *sel)
 
 static int __goselect_try_case(struct goselect_case *c)
 {
-	size_t len = goselect_len(c);
+	size_t len;
 	bool ok;
 	int err;
 
+	/* A file was asked before the locks were taken. */
+	if (c->dir == GOSELECT_DIR_POLL)
+		return c->ready ? 0 : -EAGAIN;
+	len = goselect_len(c);
 	if (c->dir == GOSELECT_DIR_SEND)
 		return __gochan_send(c->ch, c->src, len);
 	err = __gochan_recv(c->ch, c->dst, &len, &ok);
@@ -208,14 +205,14 @@ static int __goselect_try_case(struct goselect_case *c)
 }
 
 /* The outcome of the case that was chosen: its index or its error. */
-static int goselect_report(struct goselect *sel, u8 index, int err)
+int goselect_report(struct goselect *sel, u8 index, int err)
 {
 	sel->cases[index].err = err;
 	return err ?: index;
 }
 
 /* Carry out a case that is ready. Return -EAGAIN if there is none. */
-static int __goselect_poll(struct goselect *sel)
+int __goselect_poll(struct goselect *sel)
 {
 	unsigned int i;
 
@@ -243,12 +240,13 @@ static int goselect_poll(struct goselect *sel)
  * Blocking.
  */
 
-static void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
-			    struct gochan_waiter *w)
+/* Queue @w, as many records as there are channels, in the order of locking. */
+void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
+		     struct gochan_waiter *w)
 {
 	unsigned int i;
 
-	for (i = 0; i < sel->nr; i++, w++) {
+	for (i = 0; i < sel->nr_chans; i++, w++) {
 		struct goselect_case *c = &sel->cases[sel->lock_order[i]];
 
 		if (c->dir == GOSELECT_DIR_SEND)
@@ -260,10 +258,23 @@ static void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
 	}
 }
 
-/* What became of the record @w, which was served, of the case @index. */
-static int goselect_served(struct goselect *sel, u8 index,
-			   const struct gochan_waiter *w)
+/* After the sleep: take back all records but the one that was served. */
+void goselect_cancel(struct goselect *sel, struct gochan_sleeper *s,
+		     struct gochan_waiter *w)
 {
+	unsigned int i;
+
+	/* Also those of the winner's channel; after an error all of them. */
+	for (i = 0; i < sel->nr_chans; i++)
+		if (&w[i] != s->winner)
+			gochan_cancel(&w[i]);
+}
+
+/* What became of the record @w, which was served, of those from @first on. */
+int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
+		    const struct gochan_waiter *w)
+{
+	u8 index = sel->lock_order[w - first];
 	struct goselect_case *c = &sel->cases[index];
 	int err = 0;
 
@@ -279,7 +290,6 @@ static int goselect_block(struct goselect *sel, struct gochan_waiter *w,
 			  const struct gochan_wait *wait)
 {
 	struct gochan_sleeper s;
-	unsigned int i;
 	int err;
 
 	gochan_sleeper_init(&s);
@@ -293,14 +303,8 @@ static int goselect_block(struct goselect *sel, struct gochan_waiter *w,
 	goselect_unlock(sel);
 
 	err = gochan_sleep(&s, wait);
-	/* Also those of the winner's channel; after an error all of them. */
-	for (i = 0; i < sel->nr; i++)
-		if (&w[i] != s.winner)
-			gochan_cancel(&w[i]);
-	if (err)
-		return err;
-	i = s.winner - w;
-	return goselect_served(sel, sel->lock_order[i], s.winner);
+	goselect_cancel(sel, &s, w);
+	return err ?: goselect_served(sel, w, s.winner);
 }
 
 static noinline int goselect_block_few(struct goselect *sel,
@@ -339,13 +343,14 @@ static int goselect_block_many(struct goselect *sel,
  * goselect(), goselect_killable(), goselect_until() and goselect_try() are this
  * with the usual values of @flags and @wait.
  *
- * Context: Process context if @wait, else any context but NMI.
+ * Context: Process context if @wait or if there are files among the cases, else
+ * any context but NMI.
  * Return: the index of the case that happened, or -EPIPE if the chosen one is a
  * send to a channel that is or becomes closed; if no case is ready, -EAGAIN
  * without @wait, or else -ETIMEDOUT or -ERESTARTSYS after the deadline or a
  * signal. -EINVAL for a flag, direction or number of cases that is unknown, or
- * a message shorter than the element size on a channel without variable length;
- * -EMSGSIZE for a message longer than an element or a buffer with too little
+ * a message shorter than the element size on a channel without variable length,
+ * or a file that cannot be polled; -EMSGSIZE for a message longer than an element or a buffer with too little
  * room for one; -EBADF for a send to a timer's channel; -ENOMEM if it would
  * have to wait and there is no memory for that. With an error no message has
  * moved; goselect_case.err tells whose fault it was.
@@ -362,6 +367,8 @@ int goselect_wait(struct goselect_case *cases, unsigned int n,
 		return err;
 	if (!sel.nr)
 		return gochan_block_nil(wait);
+	if (sel.nr > sel.nr_chans)
+		return goselect_wait_files(&sel, wait);
 	if (!wait)
 		return goselect_poll(&sel);
 	if (sel.nr <= GOSELECT_STACK_RECORDS)

@@ -119,8 +119,8 @@ static void __gochan_unlink(struct gochan_waiter *w)
 	smp_store_release(&q->nr, q->nr - 1);
 }
 
-/* Try to become the one who ends a sleep. */
-static bool gochan_sleeper_claim(struct gochan_sleeper *s)
+/* Try to become the one who ends a sleep. Fully ordered if that succeeds. */
+bool gochan_sleeper_claim(struct gochan_sleeper *s)
 {
 	return atomic_cmpxchg(&s->state, GOCHAN_PARKED, GOCHAN_CLAIMED) ==
 	       GOCHAN_PARKED;
@@ -142,19 +142,17 @@ bool gochan_claim(struct gochan_waiter *w)
 }
 
 /**
- * gochan_complete - end a sleep whose claim was won
- * @w: the record that was served, filled in
+ * gochan_sleeper_done - end a sleep whose claim was won
+ * @s: the sleeper; not to be touched afterwards
+ * @winner: the record that ended it, as far as its owner is concerned
  *
- * Neither @w nor its sleeper may be touched afterwards.
- *
- * Context: wake function; the locks of the channel and the queue are held.
+ * Context: wake function; whatever keeps the owner from freeing @s is held.
  */
-void gochan_complete(struct gochan_waiter *w)
+void gochan_sleeper_done(struct gochan_sleeper *s, const void *winner)
 {
-	struct gochan_sleeper *s = w->sleeper;
 	struct task_struct *task = s->task;
 
-	s->winner = w;
+	s->winner = winner;
 	/*
 	 * With DONE the task may return from its sleep and even exit before it
 	 * is woken here; RCU keeps its task_struct until then.
@@ -164,6 +162,19 @@ void gochan_complete(struct gochan_waiter *w)
 	atomic_set_release(&s->state, GOCHAN_DONE);
 	wake_up_process(task);
 	rcu_read_unlock();
+}
+
+/**
+ * gochan_complete - end a sleep whose claim was won, for a peer
+ * @w: the record that was served, filled in
+ *
+ * Neither @w nor its sleeper may be touched afterwards.
+ *
+ * Context: wake function; the locks of the channel and the queue are held.
+ */
+void gochan_complete(struct gochan_waiter *w)
+{
+	gochan_sleeper_done(w->sleeper, w);
 }
 
 /**
@@ -223,7 +234,7 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 	WARN_ON_ONCE(!state);	/* would not sleep, but spin */
 	for (;;) {
 		set_current_state(state);
-		/* Pairs with atomic_set_release() in gochan_complete(). */
+		/* Pairs with atomic_set_release() in gochan_sleeper_done(). */
 		if (atomic_read_acquire(&s->state) == GOCHAN_DONE)
 			break;
 		if (err) {

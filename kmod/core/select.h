@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What select.c and select_poll.c share. Locks and lifetime: select.c.
+ */
+
+#ifndef _GOCHAN_SELECT_H
+#define _GOCHAN_SELECT_H
+
+#include <linux/goselect.h>
+
+#include "internal.h"
+
+/**
+ * struct goselect - one call of goselect_wait()
+ * @cases: the caller's cases
+ * @nr: those that are not switched off; entries of @poll_order
+ * @nr_chans: those with a channel; entries of @lock_order
+ * @poll_order: the order to look at them
+ * @lock_order: the order of locking and queueing
+ * @irqflags: interrupt state from before the locks were taken
+ */
+struct goselect {
+	struct goselect_case *cases;
+	unsigned int nr;
+	unsigned int nr_chans;
+	u8 poll_order[GOSELECT_MAX_CASES];
+	u8 lock_order[GOSELECT_MAX_CASES];
+	unsigned long irqflags;
+};
+
+/* select.c */
+void goselect_lock(struct goselect *sel);
+void goselect_unlock(struct goselect *sel);
+int __goselect_poll(struct goselect *sel);
+void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
+		     struct gochan_waiter *w);
+void goselect_cancel(struct goselect *sel, struct gochan_sleeper *s,
+		     struct gochan_waiter *w);
+int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
+		    const struct gochan_waiter *w);
+int goselect_report(struct goselect *sel, u8 index, int err);
+
+/* select_poll.c */
+int goselect_check_poll(const struct goselect_case *c);
+int goselect_wait_files(struct goselect *sel, const struct gochan_wait *wait);
+
+#endif /* _GOCHAN_SELECT_H */

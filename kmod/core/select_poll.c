@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Select: files among the cases.
+ *
+ * A file tells by its poll operation what is ready, and wakes the entries of
+ * its wait queues when that may have changed. A select adds an entry (struct
+ * goselect_watch) to each of them, whose wake function tries to claim the
+ * sleeper as a peer on a channel does, so exactly one case wins.
+ *
+ * Order
+ *	1. Watch the files, and ask them. No channel is locked: a poll operation
+ *	   may sleep. The sleeper counts as claimed already, so a wake-up only
+ *	   leaves a mark in its watch.
+ *	2. Lock the channels and judge all cases. If none is ready, queue the
+ *	   records, and only then, still under the locks, open the sleeper to
+ *	   claims: a peer never meets a record that is not to be had yet.
+ *	3. Look for marks. One that was made before the sleeper was open is the
+ *	   winner, if nobody else has been quicker. The mark and the state of the
+ *	   sleeper are each written before the other is read, with full barriers
+ *	   in between: a wake-up either wins the claim, or is seen here.
+ *	4. Sleep; take back records and watches.
+ *
+ * A wake-up is a hint: many say nothing of what has happened, and an event may
+ * be gone again. So the file that won is asked once more, and if there is
+ * nothing the select begins anew.
+ *
+ * Why the watches are safe: remove_wait_queue() takes the queue's lock, under
+ * which wake functions run. The file, which the caller holds, keeps its queues,
+ * as for poll(2), which waits in the same way.
+ */
+
+#include <linux/file.h>
+#include <linux/list.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+
+#include "select.h"
+
+/**
+ * struct goselect_watch - a select in a wait queue of a file
+ * @wqe: the entry
+ * @head: the queue
+ * @link: goselect_files.watches
+ * @sleeper: the select's
+ * @index: of the case
+ * @events: those waited for
+ * @woken: a wake-up has come
+ */
+struct goselect_watch {
+	struct wait_queue_entry wqe;
+	struct wait_queue_head *head;
+	struct list_head link;
+	struct gochan_sleeper *sleeper;
+	u8 index;
+	__poll_t events;
+	bool woken;
+};
+
+/**
+ * struct goselect_files - the files of a select that is about to sleep
+ * @pt: how a poll operation tells its queues
+ * @watches: those added
+ * @sleeper: the select's
+ * @index: the case whose file is being asked
+ * @events: its events
+ * @err: -ENOMEM if there was no memory for a watch
+ */
+struct goselect_files {
+	struct poll_table_struct pt;
+	struct list_head watches;
+	struct gochan_sleeper *sleeper;
+	u8 index;
+	__poll_t events;
+	int err;
+};
+
+static __poll_t goselect_events(const struct goselect_case *c)
+{
+	return c->events | EPOLLERR | EPOLLHUP;
+}
+
+/* Is it a file that can be waited for? */
+int goselect_check_poll(const struct goselect_case *c)
+{
+	return file_can_poll(c->file) ? 0 : -EINVAL;
+}
+
+/* The file has woken its watchers; its queue's lock is held. */
+static int goselect_woken(struct wait_queue_entry *wqe, unsigned int mode,
+			  int sync, void *key)
+{
+	struct goselect_watch *watch =
+		container_of(wqe, struct goselect_watch, wqe);
+
+	/* No key: it may be anything. */
+	if (key && !(key_to_poll(key) & watch->events))
+		return 0;
+	WRITE_ONCE(watch->woken, true);
+	/* Pairs with smp_mb() in goselect_open(). */
+	smp_mb();
+	if (gochan_sleeper_claim(watch->sleeper))
+		gochan_sleeper_done(watch->sleeper, watch);
+	return 0;
+}
+
+/* Called by a poll operation for each of its queues. */
+static void goselect_watch_queue(struct file *file, struct wait_queue_head *head,
+				 struct poll_table_struct *pt)
+{
+	struct goselect_files *files =
+		container_of(pt, struct goselect_files, pt);
+	struct goselect_watch *watch = kzalloc(sizeof(*watch),
+					       GFP_KERNEL_ACCOUNT);
+
+	if (!watch) {
+		files->err = -ENOMEM;
+		return;
+	}
+	init_waitqueue_func_entry(&watch->wqe, goselect_woken);
+	watch->head = head;
+	watch->sleeper = files->sleeper;
+	watch->index = files->index;
+	watch->events = files->events;
+	list_add_tail(&watch->link, &files->watches);
+	add_wait_queue(head, &watch->wqe);
+}
+
+/* Ask all files, and with @files, watch them. */
+static int goselect_ask(struct goselect *sel, struct goselect_files *files)
+{
+	unsigned int i;
+
+	for (i = 0; i < sel->nr; i++) {
+		u8 index = sel->poll_order[i];
+		struct goselect_case *c = &sel->cases[index];
+
+		if (c->dir != GOSELECT_DIR_POLL)
+			continue;
+		if (files) {
+			files->index = index;
+			files->events = goselect_events(c);
+			files->pt._key = files->events;
+		}
+		c->ready = vfs_poll(c->file, files ? &files->pt : NULL) &
+			   goselect_events(c);
+	}
+	return files ? files->err : 0;
+}
+
+static void goselect_unwatch(struct goselect_files *files)
+{
+	struct goselect_watch *watch, *next;
+
+	list_for_each_entry_safe(watch, next, &files->watches, link) {
+		remove_wait_queue(watch->head, &watch->wqe);
+		kfree(watch);
+	}
+}
+
+/*
+ * Open the sleeper to claims. Return the watch that was woken before, if the
+ * sleep is ours to end for it.
+ */
+static const struct goselect_watch *goselect_open(struct goselect_files *files)
+{
+	const struct goselect_watch *watch;
+
+	atomic_set(&files->sleeper->state, GOCHAN_PARKED);
+	/* Pairs with smp_mb() in goselect_woken(). */
+	smp_mb();
+	list_for_each_entry(watch, &files->watches, link)
+		if (READ_ONCE(watch->woken))
+			return gochan_sleeper_claim(files->sleeper) ? watch :
+								      NULL;
+	return NULL;
+}
+
+static int goselect_lock_and_poll(struct goselect *sel)
+{
+	if (sel->nr_chans)
+		goselect_lock(sel);
+	return __goselect_poll(sel);
+}
+
+static void goselect_unlock_any(struct goselect *sel)
+{
+	if (sel->nr_chans)
+		goselect_unlock(sel);
+}
+
+/* The case of the file that won; -EAGAIN if there is nothing after all. */
+static int goselect_file_won(struct goselect *sel,
+			     const struct goselect_watch *watch)
+{
+	struct goselect_case *c = &sel->cases[watch->index];
+
+	c->ready = vfs_poll(c->file, NULL) & goselect_events(c);
+	return c->ready ? goselect_report(sel, watch->index, 0) : -EAGAIN;
+}
+
+static bool goselect_is_watch(const struct goselect_files *files,
+			      const void *winner)
+{
+	const struct goselect_watch *watch;
+
+	list_for_each_entry(watch, &files->watches, link)
+		if (watch == winner)
+			return true;
+	return false;
+}
+
+/* Judge, and if no case is ready, sleep; @w is for the channels' records. */
+static int goselect_sleep_files(struct goselect *sel,
+				struct goselect_files *files,
+				struct gochan_waiter *w,
+				const struct gochan_wait *wait)
+{
+	struct gochan_sleeper *s = files->sleeper;
+	const struct goselect_watch *watch;
+	int err;
+
+	err = goselect_lock_and_poll(sel);
+	if (err != -EAGAIN) {
+		goselect_unlock_any(sel);
+		return err;
+	}
+	__goselect_park(sel, s, w);
+	watch = goselect_open(files);
+	goselect_unlock_any(sel);
+
+	err = watch ? 0 : gochan_sleep(s, wait);
+	goselect_cancel(sel, s, w);
+	if (err)
+		return err;
+	if (!watch && goselect_is_watch(files, s->winner))
+		watch = s->winner;
+	if (watch)
+		return goselect_file_won(sel, watch);
+	return goselect_served(sel, w, s->winner);
+}
+
+/* Return -EAGAIN if it was a false alarm. */
+static int goselect_block_files(struct goselect *sel, struct gochan_waiter *w,
+				const struct gochan_wait *wait)
+{
+	struct gochan_sleeper s;
+	struct goselect_files files = {
+		.watches = LIST_HEAD_INIT(files.watches),
+		.sleeper = &s,
+	};
+	int err;
+
+	gochan_sleeper_init(&s);
+	/* Not to be had yet: see goselect_open(). */
+	atomic_set(&s.state, GOCHAN_CLAIMED);
+	init_poll_funcptr(&files.pt, goselect_watch_queue);
+	err = goselect_ask(sel, &files);
+	if (!err)
+		err = goselect_sleep_files(sel, &files, w, wait);
+	goselect_unwatch(&files);
+	return err;
+}
+
+/**
+ * goselect_wait_files - goselect_wait() for cases with files among them
+ * @sel: the cases, checked and in order
+ * @wait: how to wait, or NULL to fail instead of waiting
+ *
+ * Context: Process context. May sleep, also without @wait.
+ * Return: as goselect_wait().
+ */
+int goselect_wait_files(struct goselect *sel, const struct gochan_wait *wait)
+{
+	struct gochan_waiter *w;
+	int index;
+
+	might_sleep();
+	goselect_ask(sel, NULL);
+	index = goselect_lock_and_poll(sel);
+	goselect_unlock_any(sel);
+	if (index != -EAGAIN || !wait)
+		return index;
+	/* Not NULL, but nothing to be used, if there is no channel. */
+	w = kmalloc_array(sel->nr_chans, sizeof(*w), GFP_KERNEL_ACCOUNT);
+	if (!w)
+		return -ENOMEM;
+	do {
+		index = goselect_block_files(sel, w, wait);
+	} while (index == -EAGAIN);
+	kfree(w);
+	return index;
+}
