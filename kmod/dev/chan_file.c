@@ -109,6 +109,12 @@ static const struct file_operations gochan_chan_fops = {
 	.release = gochan_chan_release,
 };
 
+/* The channel of a file, or NULL if it is another kind of file. */
+struct gochan_chan_obj *gochan_chan_of_file(struct file *file)
+{
+	return file->f_op == &gochan_chan_fops ? file->private_data : NULL;
+}
+
 /* Give a file a descriptor, which the caller returns, or drop it. */
 static int gochan_install(struct file *file)
 {
@@ -265,8 +271,8 @@ struct gochan *gochan_get_from_fd(int fd, fmode_t mode)
 
 	if (!file)
 		return ERR_PTR(-EBADF);
-	co = file->private_data;
-	if (file->f_op != &gochan_chan_fops)
+	co = gochan_chan_of_file(file);
+	if (!co)
 		ch = ERR_PTR(-EINVAL);
 	else if (mode & ~file->f_mode)
 		ch = ERR_PTR(-EBADF);

@@ -57,6 +57,7 @@ void *gochan_stage(void *stack, size_t room, size_t len);
 void gochan_unstage(void *stack, void *stage);
 
 /* chan_file.c */
+struct gochan_chan_obj *gochan_chan_of_file(struct file *file);
 long gochan_chan_restrict(struct file *file, union gochan_arg *arg);
 
 /* chan_ops.c */

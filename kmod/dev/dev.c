@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/gochan: the device whose ioctls make objects. Each object is a file
- * descriptor of its own; the device has no state.
+ * /dev/gochan: the device whose ioctls make objects, and select among them. Each
+ * object is a file descriptor of its own; the device has no state.
  *
  * For users: include/uapi/linux/gochan.h and
  * Documentation/userspace-api/gochan.rst.
@@ -25,6 +25,14 @@ static const struct gochan_op gochan_dev_ops[] = {
 		.min_size = offsetofend(struct gochan_map_create, max_entries),
 		.size = sizeof(struct gochan_map_create),
 		.fn = gochan_map_create,
+	}, {
+		.cmd = GOCHAN_IOC_SELECT,
+		.min_size = offsetofend(struct gochan_select, deadline),
+		.size = sizeof(struct gochan_select),
+		.out = true,
+		.irrevocable = true,
+		.partial = true,
+		.fn = gochan_select,
 	},
 };
 

@@ -38,6 +38,7 @@ struct gochan_account;
  * @msg: GOCHAN_IOC_SEND, GOCHAN_IOC_RECV
  * @msg_batch: GOCHAN_IOC_SEND_MANY, GOCHAN_IOC_RECV_MANY
  * @restrict_to: GOCHAN_IOC_RESTRICT
+ * @select: GOCHAN_IOC_SELECT
  * @info: GOCHAN_IOC_INFO
  * @map_create: GOCHAN_IOC_MAP_CREATE
  * @map_entry: GOCHAN_IOC_MAP_GET, _PUT, _DELETE, _TAKE
@@ -53,6 +54,7 @@ union gochan_arg {
 	struct gochan_msg msg;
 	struct gochan_msg_batch msg_batch;
 	struct gochan_restrict restrict_to;
+	struct gochan_select select;
 	struct gochan_info info;
 	struct gochan_map_create map_create;
 	struct gochan_map_entry map_entry;
@@ -94,6 +96,9 @@ int gochan_probe_write(void __user *buf, size_t len);
 
 /* chan_file.c */
 long gochan_chan_create(struct file *file, union gochan_arg *arg);
+
+/* select.c */
+long gochan_select(struct file *dev, union gochan_arg *uarg);
 
 /* map_file.c */
 long gochan_map_create(struct file *file, union gochan_arg *arg);

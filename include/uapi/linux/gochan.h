@@ -138,6 +138,78 @@ struct gochan_restrict {
 	__u32 pad;
 };
 
+/* What a case of GOCHAN_IOC_SELECT does. */
+#define GOCHAN_CASE_SEND	1U
+#define GOCHAN_CASE_RECV	2U
+#define GOCHAN_CASE_POLL	3U
+
+/**
+ * struct gochan_select_case - one of the operations GOCHAN_IOC_SELECT may do
+ * @op: GOCHAN_CASE_SEND or GOCHAN_CASE_RECV, on a channel; GOCHAN_CASE_POLL, on
+ *	any other file that poll(2) waits for
+ * @fd: its descriptor; -1 for a case that is never ready
+ * @buf: send: address of the message. Receive: room for an element, or 0 if the
+ *	message is not wanted. Poll: 0
+ * @len: send: length of the message. Receive: bytes of room, 0 if @buf is; out,
+ *	if chosen: length of the message. Poll: 0
+ * @events: poll: those waited for, EPOLLIN and so on; EPOLLERR and EPOLLHUP
+ *	always count. Out, if chosen: those that are there. Otherwise 0
+ * @ok: receive, out, if chosen: 1 with a message, 0 at the end of a closed
+ *	channel. Otherwise 0
+ * @pad: 0
+ */
+struct gochan_select_case {
+	__u32 op;
+	__s32 fd;
+	__u64 buf;
+	__u32 len;
+	__u32 events;
+	__u32 ok;
+	__u32 pad;
+};
+
+/*
+ * Flags of GOCHAN_IOC_SELECT.
+ *
+ * NONBLOCK: the default case: fail with EAGAIN if no case is ready.
+ * REALTIME: the deadline is CLOCK_REALTIME instead of CLOCK_MONOTONIC.
+ * FIRST: of several cases that are ready, choose the first instead of any.
+ */
+#define GOCHAN_SELECT_NONBLOCK	(1U << 0)
+#define GOCHAN_SELECT_REALTIME	(1U << 1)
+#define GOCHAN_SELECT_FIRST	(1U << 2)
+
+/* The most cases of a select. */
+#define GOCHAN_SELECT_MAX	64U
+
+/* struct gochan_select.index if no case was chosen. */
+#define GOCHAN_NO_CASE		(~0U)
+
+/**
+ * struct gochan_select - argument of GOCHAN_IOC_SELECT
+ * @size: sizeof(struct gochan_select)
+ * @flags: GOCHAN_SELECT_*
+ * @cases: address of @nr cases, one every @case_size bytes
+ * @nr: their number, at most GOCHAN_SELECT_MAX
+ * @case_size: sizeof(struct gochan_select_case)
+ * @index: out, after an error, too: the case that was chosen, or is to blame
+ *	for the error; GOCHAN_NO_CASE if it is none's
+ * @pad: 0
+ * @deadline: as in struct gochan_msg
+ *
+ * The ioctl carries out exactly one of the cases and returns its index.
+ */
+struct gochan_select {
+	__u32 size;
+	__u32 flags;
+	__u64 cases;
+	__u32 nr;
+	__u32 case_size;
+	__u32 index;
+	__u32 pad;
+	__u64 deadline;
+};
+
 /**
  * struct gochan_info - argument of GOCHAN_IOC_INFO
  * @size: sizeof(struct gochan_info)
@@ -368,9 +440,10 @@ struct gochan_map_info {
  */
 #define GOCHAN_IOC_MAGIC	0xBD
 
-/* On the device; 0x02 is for selecting among channels. */
+/* On the device. */
 #define GOCHAN_IOC_CHAN_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x00)
 #define GOCHAN_IOC_MAP_CREATE	_IO(GOCHAN_IOC_MAGIC, 0x01)
+#define GOCHAN_IOC_SELECT	_IO(GOCHAN_IOC_MAGIC, 0x02)
 
 /* On a channel. */
 #define GOCHAN_IOC_SEND		_IO(GOCHAN_IOC_MAGIC, 0x10)
