@@ -350,10 +350,11 @@ static int goselect_block_many(struct goselect *sel,
  * without @wait, or else -ETIMEDOUT or -ERESTARTSYS after the deadline or a
  * signal. -EINVAL for a flag, direction or number of cases that is unknown, or
  * a message shorter than the element size on a channel without variable length,
- * or a file that cannot be polled; -EMSGSIZE for a message longer than an element or a buffer with too little
- * room for one; -EBADF for a send to a timer's channel; -ENOMEM if it would
- * have to wait and there is no memory for that. With an error no message has
- * moved; goselect_case.err tells whose fault it was.
+ * or a file that cannot be polled; -EMSGSIZE for a message longer than an element
+ * or a buffer with too little room for one; -EBADF for a send to a timer's
+ * channel; -ENOMEM if it would have to wait and there is no memory for that.
+ * With an error no message has moved; goselect_case.err tells whose fault it
+ * was.
  */
 int goselect_wait(struct goselect_case *cases, unsigned int n,
 		  unsigned int flags, const struct gochan_wait *wait)

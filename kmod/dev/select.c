@@ -252,11 +252,12 @@ static int gochan_run_select(struct gochan_user_select *us,
 			     const struct gochan_wait *wait)
 {
 	struct gochan_select *arg = us->arg;
+	unsigned int flags = 0;
 	int index;
 
-	index = goselect_wait(us->cases, arg->nr,
-			      arg->flags & GOCHAN_SELECT_FIRST ? GOSELECT_FIRST :
-								 0, wait);
+	if (arg->flags & GOCHAN_SELECT_FIRST)
+		flags = GOSELECT_FIRST;
+	index = goselect_wait(us->cases, arg->nr, flags, wait);
 	if (index < 0) {
 		arg->index = gochan_blame(us, index);
 		return index;
