@@ -449,7 +449,8 @@ void gomap_spare_free(struct gomap *m, struct gomap_spare *sp);
 bool __gomap_is_large(const struct gomap *m);
 bool gomap_pool_give(struct gomap *m, struct gomap_table *t);
 struct gomap_table *gomap_pool_take(struct gomap *m);
-void gomap_pool_drain(struct gomap *m);
+struct gomap_table *__gomap_pool_empty(struct gomap *m);
+void gomap_pool_free(struct gomap_table *t);
 
 /* map_grow.c: growth, pruning, preallocation. */
 void gomap_grow_work(struct work_struct *work);

@@ -192,28 +192,30 @@ static void gomap_drop_last(struct gomap *m)
 	rcu_read_unlock();
 }
 
-/* End the reservation, and free the pool: nothing is put there any more. */
-static void gomap_pool_free(struct gomap *m)
+/* End the reservation, and free the pool. */
+static void gomap_end_reservation(struct gomap *m)
 {
+	struct gomap_table *pool;
 	unsigned long flags;
 
 	spin_lock_irqsave(&m->lock, flags);
 	WRITE_ONCE(m->reserved, false);
+	pool = __gomap_pool_empty(m);
 	spin_unlock_irqrestore(&m->lock, flags);
-	gomap_pool_drain(m);
+	gomap_pool_free(pool);
 }
 
 /* Free what a map that is not large any more has no use for. */
 static void gomap_pool_trim(struct gomap *m)
 {
+	struct gomap_table *pool = NULL;
 	unsigned long flags;
-	bool useless;
 
 	spin_lock_irqsave(&m->lock, flags);
-	useless = m->pool && !m->reserved && !__gomap_is_large(m);
+	if (!m->reserved && !__gomap_is_large(m))
+		pool = __gomap_pool_empty(m);
 	spin_unlock_irqrestore(&m->lock, flags);
-	if (useless)
-		gomap_pool_drain(m);
+	gomap_pool_free(pool);
 }
 
 static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
@@ -273,7 +275,7 @@ int gomap_shrink(struct gomap *m, gfp_t gfp)
 {
 	if (!m)
 		return 0;
-	gomap_pool_free(m);
+	gomap_end_reservation(m);
 	/* Iterators could not tell which of a merged table's entries is done. */
 	if (m->flags & GOMAP_IRREFLEXIVE)
 		return 0;
@@ -362,7 +364,7 @@ void gomap_clear(struct gomap *m)
 	might_sleep();
 	if (!m)
 		return;
-	gomap_pool_free(m);
+	gomap_end_reservation(m);
 	if (gomap_is_bare(m))
 		return;
 	/* Less than 100 bytes: nothing the caller could do better without. */
@@ -407,6 +409,6 @@ void gomap_destroy(struct gomap *m)
 	cancel_work_sync(&m->grow_work);
 	cancel_delayed_work_sync(&m->shrink_work);
 	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
-	gomap_pool_free(m);
+	gomap_end_reservation(m);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_destroy, GOCHAN_NS);

@@ -344,19 +344,38 @@ struct gomap_table *gomap_pool_take(struct gomap *m)
 	return t;
 }
 
-/* Free what is in the pool. */
-void gomap_pool_drain(struct gomap *m)
+/*
+ * Take all there is. In one step with the decision that it is useless: what
+ * comes into the pool afterwards is for somebody who wants it. The result is
+ * for gomap_pool_free().
+ */
+struct gomap_table *__gomap_pool_empty(struct gomap *m)
 {
-	struct gomap_table *t;
+	struct gomap_table *t = m->pool;
 
-	while ((t = gomap_pool_take(m)))
-		gomap_table_put(t);
+	WRITE_ONCE(m->pool, NULL);
+	WRITE_ONCE(m->nr_pool, 0);
+	return t;
 }
 
-/* Is everything there that is wanted, after a look into the pool? */
+/* Free tables that were in the pool. */
+void gomap_pool_free(struct gomap_table *t)
+{
+	while (t) {
+		struct gomap_table *next = t->next;
+
+		gomap_table_put(t);
+		t = next;
+	}
+}
+
+/*
+ * Is everything there that is wanted, after a look into the pool? That comes
+ * first, so that who needs a directory, too, allocates no more than that.
+ */
 bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp)
 {
-	bool ready = !sp->depth;
+	bool ready = true;
 	int i;
 
 	for (i = 0; ready && i < sp->nr; i++) {
