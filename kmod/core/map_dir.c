@@ -17,6 +17,7 @@
  */
 
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "map_internal.h"
@@ -84,6 +85,18 @@ void gomap_publish(struct gomap_dir *d, const struct gomap_table *t)
 	}
 }
 
+/* Give up a next directory that was to be shorter: it must not be any more. */
+void __gomap_keep_depth(struct gomap *m)
+{
+	struct gomap_dir *next = m->next_dir;
+
+	if (!next || next->depth >= __gomap_dir(m)->depth)
+		return;
+	m->next_dir = NULL;
+	/* Nobody reads it, but vfree() is not for all contexts. */
+	gomap_dir_free(m, next);
+}
+
 /* The same in all directories; none of them is too short but a next one. */
 void __gomap_publish(struct gomap *m, const struct gomap_table *t)
 {
@@ -92,13 +105,10 @@ void __gomap_publish(struct gomap *m, const struct gomap_table *t)
 	gomap_publish(__gomap_dir(m), t);
 	if (!next)
 		return;
-	if (t->depth <= next->depth) {
+	if (t->depth <= next->depth)
 		gomap_publish(next, t);
-	} else {
-		/* It was to be shorter, and cannot be any more. */
-		m->next_dir = NULL;
-		gomap_dir_free(m, next);
-	}
+	else
+		__gomap_keep_depth(m);
 }
 
 /* Count a table (@nr is 1) that is published, or (-1) was. */
@@ -130,16 +140,45 @@ bool __gomap_depth_allowed(const struct gomap *m, u32 depth)
 }
 
 /*
- * Is @d still a better directory than the one there is? gomap_clear() may have
- * been first, or a reservation, or another one who wanted the same.
+ * Is a longer or shorter directory, of this depth, still wanted? gomap_clear()
+ * may have been first, or a reservation, or another one who wanted the same.
+ * Only a reservation wants more than the next split does.
  */
-static bool __gomap_wants(const struct gomap *m, const struct gomap_dir *d)
+static bool __gomap_wants(const struct gomap *m, u32 depth, bool longer)
 {
-	if (m->next_dir || d->depth == __gomap_dir(m)->depth)
-		return false;
-	if (d->depth > __gomap_dir(m)->depth)
-		return m->reserved || __gomap_depth_allowed(m, d->depth);
-	return d->depth >= __gomap_deepest(m) && !gomap_keeps_size(m);
+	if (!longer)
+		return depth < __gomap_dir(m)->depth &&
+		       depth >= __gomap_deepest(m) && !gomap_keeps_size(m);
+	return depth > __gomap_dir(m)->depth &&
+	       (m->reserved || (depth <= __gomap_deepest(m) + 1 &&
+				__gomap_depth_allowed(m, depth)));
+}
+
+static bool gomap_wants(struct gomap *m, u32 depth, bool longer)
+{
+	unsigned long flags;
+	bool wants;
+
+	spin_lock_irqsave(&m->lock, flags);
+	wants = __gomap_wants(m, depth, longer);
+	spin_unlock_irqrestore(&m->lock, flags);
+	return wants;
+}
+
+/* Let @d be the next directory, if it is wanted and there is no other one. */
+static bool gomap_begin_next(struct gomap *m, struct gomap_dir *d, bool longer)
+{
+	unsigned long flags;
+	bool begun;
+
+	spin_lock_irqsave(&m->lock, flags);
+	begun = !m->next_dir && __gomap_wants(m, d->depth, longer);
+	if (begun) {
+		m->next_dir = d;
+		m->next_done = 0;
+	}
+	spin_unlock_irqrestore(&m->lock, flags);
+	return begun;
 }
 
 /* Fill the next slice of the next directory. Return true if it was the last. */
@@ -158,74 +197,93 @@ static bool __gomap_copy_slice(struct gomap *m)
 	return m->next_done == end;
 }
 
-/*
- * Make the next directory the directory, and return that. Also if somebody else
- * has begun with it: it has to get finished before there can be another one.
- */
-static struct gomap_dir *gomap_finish_next(struct gomap *m)
+/* The next directory is complete: make it the directory. */
+static void __gomap_switch_dir(struct gomap *m)
 {
-	struct gomap_dir *old = NULL;
-	unsigned long flags;
-	bool more = true;
+	struct gomap_dir *old = __gomap_dir(m);
 
-	while (more) {
-		spin_lock_irqsave(&m->lock, flags);
-		more = m->next_dir;
-		if (more && __gomap_copy_slice(m)) {
-			old = __gomap_dir(m);
-			/* Only now: it may have been redrawn meanwhile. */
-			m->next_dir->seed = old->seed;
-			/* Pairs with rcu_dereference() in lookups. */
-			rcu_assign_pointer(m->dir, m->next_dir);
-			m->next_dir = NULL;
-			more = false;
-		}
-		spin_unlock_irqrestore(&m->lock, flags);
+	/* Only now: it may have been redrawn meanwhile. */
+	m->next_dir->seed = old->seed;
+	/* Pairs with rcu_dereference() in lookups. */
+	rcu_assign_pointer(m->dir, m->next_dir);
+	m->next_dir = NULL;
+	gomap_dir_free(m, old);
+}
+
+/* Fill the next slice of a next directory. Return true if there are more. */
+static bool gomap_copy_slice(struct gomap *m)
+{
+	unsigned long flags;
+	bool more;
+
+	spin_lock_irqsave(&m->lock, flags);
+	more = m->next_dir && !__gomap_copy_slice(m);
+	if (m->next_dir && !more)
+		__gomap_switch_dir(m);
+	spin_unlock_irqrestore(&m->lock, flags);
+	return more;
+}
+
+/*
+ * Get the next directory finished, if there is one, whoever has begun with it:
+ * there cannot be another one before.
+ */
+static void gomap_finish_next(struct gomap *m, gfp_t gfp)
+{
+	while (gomap_copy_slice(m))
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+}
+
+/*
+ * Replace the directory by a longer or shorter one, as long as that is wanted.
+ * What others have begun with comes first, and may do. Return 0 or -ENOMEM.
+ */
+static int gomap_replace_dir(struct gomap *m, u32 depth, bool longer, gfp_t gfp)
+{
+	struct gomap_dir *d = NULL;
+
+	gomap_finish_next(m, gfp);
+	while (gomap_wants(m, depth, longer)) {
+		if (!d)
+			d = gomap_dir_alloc(m, depth, gfp);
+		if (!d)
+			return -ENOMEM;
+		if (gomap_begin_next(m, d, longer))
+			d = NULL;
+		gomap_finish_next(m, gfp);
 	}
-	return old;
+	kvfree(d);
+	return 0;
 }
 
 /**
- * gomap_resize_dir - replace the directory by one of another depth
+ * gomap_lengthen_dir - let the directory be indexed by more bits of a hash
  * @m: the map
- * @depth: how many bits of a hash it shall be indexed by
+ * @depth: how many
  * @gfp: how to allocate
  *
- * If it does not need to be done any more it is not.
+ * If it does not need to be done any more it is not. If somebody else is about
+ * to do the same it takes no memory.
  *
  * Context: As @gfp says, but not NMI. No lock is held.
  * Return: 0 or -ENOMEM.
  */
-int gomap_resize_dir(struct gomap *m, u32 depth, gfp_t gfp)
+int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
 {
-	struct gomap_dir *d = gomap_dir_alloc(m, depth, gfp);
-	unsigned long flags;
-
-	if (!d)
-		return -ENOMEM;
-	spin_lock_irqsave(&m->lock, flags);
-	if (__gomap_wants(m, d)) {
-		m->next_dir = d;
-		m->next_done = 0;
-		d = NULL;
-	}
-	spin_unlock_irqrestore(&m->lock, flags);
-	gomap_dir_free(m, gomap_finish_next(m));
-	kvfree(d);
-	return 0;
+	return gomap_replace_dir(m, depth, true, gfp);
 }
 
 /* Make the directory as short as its tables allow. Return 0 or -ENOMEM. */
 int gomap_shorten_dir(struct gomap *m, gfp_t gfp)
 {
 	unsigned long flags;
-	u32 depth, deepest;
+	u32 deepest;
 
 	spin_lock_irqsave(&m->lock, flags);
-	depth = __gomap_dir(m)->depth;
 	deepest = __gomap_deepest(m);
 	spin_unlock_irqrestore(&m->lock, flags);
-	return deepest < depth ? gomap_resize_dir(m, deepest, gfp) : 0;
+	return gomap_replace_dir(m, deepest, false, gfp);
 }
 
 /* The depth that a large map's directory shall get early, 0 if it has it. */

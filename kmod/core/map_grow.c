@@ -227,7 +227,7 @@ void gomap_grow_work(struct work_struct *work)
 	if (large)
 		gomap_fill_pool(m, GOMAP_POOL);
 	if (depth && !READ_ONCE(m->dying))
-		gomap_resize_dir(m, depth, GFP_KERNEL | __GFP_NOWARN);
+		gomap_lengthen_dir(m, depth, GFP_KERNEL | __GFP_NOWARN);
 }
 
 /* An insert may have split a table: does a large map need anything? */
@@ -400,7 +400,7 @@ static int gomap_reserve_depth(struct gomap *m, u32 depth, gfp_t gfp)
 	rcu_read_lock();
 	enough = rcu_dereference(m->dir)->depth >= depth;
 	rcu_read_unlock();
-	return enough ? 0 : gomap_resize_dir(m, depth, gfp);
+	return enough ? 0 : gomap_lengthen_dir(m, depth, gfp);
 }
 
 /*
@@ -439,6 +439,7 @@ static void gomap_set_reserved(struct gomap *m)
 
 	spin_lock_irqsave(&m->lock, flags);
 	WRITE_ONCE(m->reserved, true);
+	__gomap_keep_depth(m);
 	spin_unlock_irqrestore(&m->lock, flags);
 }
 

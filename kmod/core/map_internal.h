@@ -410,7 +410,8 @@ static inline bool gomap_same_seed(const struct gomap *m,
  * Is the map to stay as large as it is? A reservation may be made at any time.
  * Its maker sets @reserved before taking the lock of a table to see how much
  * room that has, so who replaces a table has to ask under the table's lock, and
- * who replaces the directory under the map's.
+ * who replaces the directory under the map's; a shorter one that is being
+ * filled then is given up, see gomap_set_reserved().
  */
 static inline bool gomap_keeps_size(const struct gomap *m)
 {
@@ -424,10 +425,11 @@ void gomap_dir_free(struct gomap *m, struct gomap_dir *d);
 struct gomap_dir *__gomap_dir(const struct gomap *m);
 void __gomap_draw_seed(struct gomap_dir *d);
 void gomap_publish(struct gomap_dir *d, const struct gomap_table *t);
+void __gomap_keep_depth(struct gomap *m);
 void __gomap_publish(struct gomap *m, const struct gomap_table *t);
 void __gomap_count(struct gomap *m, const struct gomap_table *t, int nr);
 bool __gomap_depth_allowed(const struct gomap *m, u32 depth);
-int gomap_resize_dir(struct gomap *m, u32 depth, gfp_t gfp);
+int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp);
 int gomap_shorten_dir(struct gomap *m, gfp_t gfp);
 u32 __gomap_early_depth(const struct gomap *m);
 

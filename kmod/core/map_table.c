@@ -291,7 +291,7 @@ int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
 		if (!sp->table[i])
 			return -ENOMEM;
 	}
-	return sp->depth ? gomap_resize_dir(m, sp->depth, gfp) : 0;
+	return sp->depth ? gomap_lengthen_dir(m, sp->depth, gfp) : 0;
 }
 
 /*
@@ -384,7 +384,7 @@ bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp)
 			sp->table[i] = gomap_pool_take(m);
 		ready = gomap_spare_fits(m, sp, i);
 	}
-	return ready;
+	return ready && !sp->depth;
 }
 
 /*
