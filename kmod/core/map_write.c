@@ -313,6 +313,7 @@ static noinline int gomap_store_slowly(struct gomap *m, const void *key,
 				       struct gomap_store *st, gfp_t gfp)
 {
 	struct gomap_spare sp = { };
+	bool grows = false;
 	struct gomap_key k;
 	int ret = gomap_key_init(m, &k, key, m->kind) ?: 1;
 
@@ -320,11 +321,14 @@ static noinline int gomap_store_slowly(struct gomap *m, const void *key,
 		rcu_read_lock();
 		ret = gomap_try_store(m, &k, st, &sp, m->kind);
 		rcu_read_unlock();
+		grows |= ret > 0 || ret == -EAGAIN;
 		if (ret == -EAGAIN)
 			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
 	}
 	gomap_spare_free(m, &sp);
-	gomap_grow_kick(m);
+	/* It takes the map's lock: not for a value outside that changes. */
+	if (grows)
+		gomap_grow_kick(m);
 	return ret;
 }
 
