@@ -155,6 +155,7 @@ bool gmt_val_whole(u32 size, const void *val, u32 id, u32 *version)
 const char *gmt_wrong(struct gomap *m)
 {
 	flush_delayed_work(&m->shrink_work);
+	flush_work(&m->grow_work);
 	return gomap_check(m);
 }
 

@@ -102,6 +102,24 @@ static const char *gomap_check_table(const struct gomap *m,
 	return wrong;
 }
 
+/* What stands beside the tables of the directory. */
+static const char *gomap_check_rest(const struct gomap *m, const u32 *at_depth)
+{
+	const struct gomap_table *t;
+	size_t pool = 0;
+
+	if (memcmp(m->nr_at_depth, at_depth, sizeof(m->nr_at_depth)))
+		return "wrong number of tables of some depth";
+	for (t = m->pool; t; t = t->next, pool++)
+		if (t->shift != m->max_shift || t->used)
+			return "unfit table in the pool";
+	if (pool != m->nr_pool)
+		return "wrong number of tables in the pool";
+	if (m->next_dir)
+		return "directory that nobody fills";
+	return NULL;
+}
+
 /**
  * gomap_check - check all invariants of a map
  * @m: the map; nobody may change it meanwhile
@@ -112,6 +130,7 @@ static const char *gomap_check_table(const struct gomap *m,
 const char *gomap_check(const struct gomap *m)
 {
 	size_t i = 0, index = 0, used = 0, tables = 0, slots = 0;
+	u32 at_depth[ARRAY_SIZE(m->nr_at_depth)] = { };
 	const struct gomap_dir *d;
 	const char *wrong = NULL;
 	struct gomap_table *t;
@@ -123,6 +142,8 @@ const char *gomap_check(const struct gomap *m)
 		used += t->used;
 		slots += gomap_table_slots(t);
 		tables++;
+		if (!wrong)
+			at_depth[t->depth]++;
 		index = i;
 	}
 	if (!wrong && i && i != 1UL << d->depth)
@@ -139,7 +160,7 @@ const char *gomap_check(const struct gomap *m)
 		return "wrong number of slots";
 	if (m->max_entries && used > m->max_entries)
 		return "too many entries";
-	return NULL;
+	return gomap_check_rest(m, at_depth);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_check, GOCHAN_NS);
 

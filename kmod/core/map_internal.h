@@ -345,7 +345,8 @@ static inline struct gomap_entry *gomap_dir_entry(const struct gomap_dir *d,
 /*
  * The word of an entry: which table, and how large. The load is the head of an
  * address dependency to the table; it pairs with the release in
- * gomap_publish().
+ * gomap_publish(), or for what was copied from another directory with the one
+ * in __gomap_switch_dir().
  */
 static inline unsigned long gomap_word(const struct gomap_entry *entry)
 {
@@ -389,7 +390,7 @@ static inline struct gomap_table *gomap_next_table(const struct gomap_dir *d,
 	return t;
 }
 
-/* A seed may be redrawn while it is read: see gomap_reset(). */
+/* A seed may be redrawn while it is read: see __gomap_draw_seed(). */
 static inline siphash_key_t gomap_seed(const struct gomap_dir *d)
 {
 	return (siphash_key_t){ { READ_ONCE(d->seed.key[0]),

@@ -136,9 +136,9 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
  * Hash a key, find the word of the directory's entry for it, 0 if the map is
  * empty, and have the slots fetched.
  *
- * Directory and seed belong together, but for one case: gomap_reset() redraws
- * the seed in place. Then the map was empty at a moment after this reader
- * began, and that is what it reports if the seed misleads it.
+ * Directory and seed belong together, unless __gomap_draw_seed() redraws the
+ * seed in place. Then the map was empty at a moment after this reader began,
+ * and that is what it reports if the seed misleads it.
  */
 static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 						      struct gomap_key *k,

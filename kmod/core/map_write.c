@@ -64,12 +64,6 @@ static inline bool gomap_is_right(const struct gomap *m,
 /*
  * The last entry of the only table has gone: draw a new seed, and forget the
  * tombstones.
- *
- * The seed changes in place, without a new directory. A writer compares it
- * after it has got the table's lock, which we hold. A reader that has the old
- * seed, or half of each, may miss an entry that is inserted with the new one;
- * but it began before this moment, at which the map is empty, so "absent" is
- * true for some moment of its lookup, too.
  */
 static void gomap_reset(struct gomap *m, struct gomap_table *t)
 {
