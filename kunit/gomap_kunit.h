@@ -30,6 +30,8 @@ extern struct kunit_suite gomap_window_suite;
 extern struct kunit_suite gomap_race_suite;
 extern struct kunit_suite gomap_clear_suite;
 extern struct kunit_suite gomap_writers_suite;
+extern struct kunit_suite gomap_dir_suite;
+extern struct kunit_suite gomap_large_suite;
 
 /* Full-size tables of the real geometry. */
 #define GMT_REAL	1024
