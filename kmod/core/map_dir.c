@@ -73,15 +73,15 @@ void gomap_publish(struct gomap_dir *d, const struct gomap_table *t)
 	struct gomap_entry *entry = gomap_dir_entry(d, t->prefix);
 	struct gomap_entry *end = entry + (1UL << (d->depth - t->depth));
 
-	/*
-	 * Release: who finds the table here, by the load in gomap_word(),
-	 * sees its content, and sees that its predecessor is stale.
-	 */
 	for (; entry < end; entry++) {
 		/* Who finds one word new and one old has fetched in vain. */
 		WRITE_ONCE(entry->slots, t->slots);
-		smp_store_release(&entry->table,
-				  gomap_entry_word(t)); /* as said above */
+		/*
+		 * Release: who finds the table here, by the load in
+		 * gomap_word(), sees its content, and sees that its
+		 * predecessor is stale.
+		 */
+		smp_store_release(&entry->table, gomap_entry_word(t));
 	}
 }
 

@@ -141,8 +141,8 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
  * and that is what it reports if the seed misleads it.
  */
 static __always_inline unsigned long gomap_find_word(const struct gomap *m,
-						      struct gomap_key *k,
-						      enum gomap_kind kind)
+						     struct gomap_key *k,
+						     enum gomap_kind kind)
 {
 	const struct gomap_dir *d = rcu_dereference(m->dir);
 	siphash_key_t seed = gomap_seed(d);
