@@ -110,7 +110,8 @@ kunit_test_suites(&gochan_state_suite,
 		  &gomap_clear_suite,
 		  &gomap_writers_suite,
 		  &gomap_dir_suite,
-		  &gomap_large_suite);
+		  &gomap_large_suite,
+		  &gomap_dir_race_suite);
 
 MODULE_IMPORT_NS(GOCHAN_NS);
 MODULE_DESCRIPTION("KUnit suites of the gochan core");
