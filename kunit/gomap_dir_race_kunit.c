@@ -72,7 +72,7 @@ static int writer_fn(struct gct_thread *thread)
 	return 0;
 }
 
-/* Shrinks, or what else makes directories shorter, until the writers are done. */
+/* Shrinks, or what else makes directories shorter, as long as it lasts. */
 static int shrinker_fn(struct gct_thread *thread)
 {
 	struct flood *f = thread->arg;
@@ -113,13 +113,14 @@ static int reader_fn(struct gct_thread *thread)
 	return 0;
 }
 
+static int (*const crew[])(struct gct_thread *thread) = {
+	shrinker_fn, reader_fn, writer_fn,
+};
+
 static void run_flood(struct kunit *test, bool clears)
 {
 	struct flood *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
-	int (*const fns[])(struct gct_thread *thread) = {
-		shrinker_fn, reader_fn, writer_fn,
-	};
-	struct gct_thread *threads[ARRAY_SIZE(fns)];
+	struct gct_thread *threads[ARRAY_SIZE(crew)];
 	unsigned int i, turns = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
@@ -128,12 +129,12 @@ static void run_flood(struct kunit *test, bool clears)
 	f->clears = clears;
 	gmt_fill(test, f->m, 0, STAY);
 	atomic_set(&f->writing, 1);
-	for (i = 0; i < ARRAY_SIZE(fns); i++)
-		threads[i] = gct_start(test, fns[i], f);
+	for (i = 0; i < ARRAY_SIZE(crew); i++)
+		threads[i] = gct_start(test, crew[i], f);
 	/* The other writer is this one, with keys of number 0. */
 	while (atomic_read(&f->writing))
 		write_tide(f, 0, &turns);
-	for (i = 0; i < ARRAY_SIZE(fns); i++)
+	for (i = 0; i < ARRAY_SIZE(crew); i++)
 		KUNIT_EXPECT_EQ(test, 0, gct_join(test, threads[i]));
 
 	kunit_info(test, "directories of up to %u bits\n", f->longest);
