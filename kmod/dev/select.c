@@ -319,7 +319,9 @@ static int gochan_check_select(const struct gochan_select *arg)
 	/* As for the argument itself. */
 	if (arg->case_size > PAGE_SIZE)
 		return -E2BIG;
-	return arg->cases == (unsigned long)arg->cases ? 0 : -EFAULT;
+	if (arg->cases != (unsigned long)arg->cases)
+		return -EFAULT;
+	return 0;
 }
 
 /**
