@@ -293,19 +293,32 @@ static int many_fn(struct gct_thread *thread)
 				&gct_interruptible);
 }
 
+/* Not on the stack, which a failing test leaves before its thread. */
+static struct many_op *many_op_new(struct kunit *test, struct gochan *ch,
+				   bool send)
+{
+	struct many_op *op = kunit_kzalloc(test, sizeof(*op), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, op);
+	op->ch = ch;
+	op->send = send;
+	op->n = MANY;
+	return op;
+}
+
 static void recv_many_waits_for_the_first_only(struct kunit *test)
 {
 	struct gochan *ch = gct_chan(test, sizeof(u64), param_cap(test));
-	struct many_op op = { .ch = ch, .n = MANY };
+	struct many_op *op = many_op_new(test, ch, false);
 	struct gct_thread *thread;
 	u64 val = 41;
 
-	op.vals = many_values(test, 0);
-	thread = gct_start(test, many_fn, &op);
+	op->vals = many_values(test, 0);
+	thread = gct_start(test, many_fn, op);
 	GCT_ASSERT_WAITERS(test, ch, 0, 1);
 	KUNIT_EXPECT_EQ(test, 0, gochan_try_send(ch, &val));
 	KUNIT_EXPECT_EQ(test, 1, gct_join(test, thread));
-	KUNIT_EXPECT_EQ(test, op.vals[0], 41ULL);
+	KUNIT_EXPECT_EQ(test, op->vals[0], 41ULL);
 	GCT_EXPECT_STAT(test, ch, 0, 0, 0, false);
 }
 
@@ -313,14 +326,14 @@ static void send_many_waits_for_the_first_only(struct kunit *test)
 {
 	unsigned int cap = min(param_cap(test), MANY + 0U);
 	struct gochan *ch = gct_chan(test, sizeof(u64), cap);
-	struct many_op op = { .ch = ch, .send = true, .n = MANY };
+	struct many_op *op = many_op_new(test, ch, true);
 	struct gct_thread *thread;
 	u64 *out = many_values(test, 0);
 
-	op.vals = many_values(test, 500);
+	op->vals = many_values(test, 500);
 	KUNIT_EXPECT_EQ(test, cap ? (int)cap : -EAGAIN,
 			gochan_send_many(ch, out, NULL, MANY, NULL));
-	thread = gct_start(test, many_fn, &op);
+	thread = gct_start(test, many_fn, op);
 	GCT_ASSERT_WAITERS(test, ch, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, gochan_recv_many(ch, out, NULL, 1, NULL));
 	KUNIT_EXPECT_EQ(test, 1, gct_join(test, thread));
@@ -330,20 +343,20 @@ static void send_many_waits_for_the_first_only(struct kunit *test)
 static void many_asleep_are_interrupted(struct kunit *test)
 {
 	struct gochan *ch = gct_chan(test, sizeof(u64), 1);
-	struct many_op op = { .ch = ch, .n = MANY };
+	struct many_op *op = many_op_new(test, ch, false);
 	struct gct_thread *thread;
 	u64 val = 1;
 
-	op.vals = many_values(test, 5);
-	thread = gct_start(test, many_fn, &op);
+	op->vals = many_values(test, 5);
+	thread = gct_start(test, many_fn, op);
 	GCT_ASSERT_WAITERS(test, ch, 0, 1);
 	gct_signal(thread, SIGUSR1);
 	KUNIT_EXPECT_EQ(test, -ERESTARTSYS, gct_join(test, thread));
-	KUNIT_EXPECT_EQ(test, op.vals[0], 5ULL);
+	KUNIT_EXPECT_EQ(test, op->vals[0], 5ULL);
 
-	op.send = true;
+	op->send = true;
 	KUNIT_EXPECT_EQ(test, 0, gochan_try_send(ch, &val));
-	thread = gct_start(test, many_fn, &op);
+	thread = gct_start(test, many_fn, op);
 	GCT_ASSERT_WAITERS(test, ch, 1, 0);
 	gct_signal(thread, SIGUSR1);
 	KUNIT_EXPECT_EQ(test, -ERESTARTSYS, gct_join(test, thread));
@@ -508,12 +521,23 @@ static void many_wake_an_exclusive_watcher_each(struct kunit *test)
 {
 	struct gochan *ch = gct_chan(test, sizeof(u64), MANY);
 	u64 *vals = many_values(test, 0);
-	struct watcher w;
+	struct watcher w[4], shared;
+	unsigned int i;
 
-	watcher_add(&w, &ch->recvq.wq, true);
-	KUNIT_EXPECT_EQ(test, 7, gochan_send_many(ch, vals, NULL, 7, NULL));
-	KUNIT_EXPECT_EQ(test, w.wakeups, 7U);
-	remove_wait_queue(&ch->recvq.wq, &w.wqe);
+	/* Those who share an event see it once, however many others there are. */
+	watcher_add(&shared, &ch->recvq.wq, false);
+	for (i = 0; i < ARRAY_SIZE(w); i++)
+		watcher_add(&w[i], &ch->recvq.wq, true);
+	KUNIT_EXPECT_EQ(test, 3, gochan_send_many(ch, vals, NULL, 3, NULL));
+	for (i = 0; i < ARRAY_SIZE(w); i++)
+		KUNIT_EXPECT_EQ(test, w[i].wakeups, i < 3 ? 1U : 0U);
+	KUNIT_EXPECT_EQ(test, shared.wakeups, 1U);
+	KUNIT_EXPECT_EQ(test, 20, gochan_send_many(ch, vals, NULL, 20, NULL));
+	KUNIT_EXPECT_EQ(test, w[3].wakeups, 1U);
+	KUNIT_EXPECT_EQ(test, shared.wakeups, 2U);
+	remove_wait_queue(&ch->recvq.wq, &shared.wqe);
+	for (i = 0; i < ARRAY_SIZE(w); i++)
+		remove_wait_queue(&ch->recvq.wq, &w[i].wqe);
 }
 
 /*

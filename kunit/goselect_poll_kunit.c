@@ -20,23 +20,31 @@
  * @wq: the queues
  * @ready: EPOLL events
  * @asked: poll operations so far
+ * @late: becomes ready for EPOLLIN right after the next answer
  * @file: the file
  */
 struct event {
 	wait_queue_head_t wq[2];
 	__poll_t ready;
 	atomic_t asked;
+	bool late;
 	struct file *file;
 };
 
 static __poll_t event_poll(struct file *file, struct poll_table_struct *pt)
 {
 	struct event *ev = file->private_data;
+	__poll_t ready = READ_ONCE(ev->ready);
 
 	poll_wait(file, &ev->wq[0], pt);
 	poll_wait(file, &ev->wq[1], pt);
 	atomic_inc(&ev->asked);
-	return READ_ONCE(ev->ready);
+	if (ev->late && !poll_does_not_wait(pt)) {
+		ev->late = false;
+		WRITE_ONCE(ev->ready, EPOLLIN);
+		wake_up_poll(&ev->wq[0], EPOLLIN);
+	}
+	return ready;
 }
 
 static const struct file_operations event_fops = {
@@ -193,20 +201,84 @@ static void false_alarm_is_slept_through(struct kunit *test)
 	struct gochan *ch;
 	struct event *ev;
 	struct gst_select *sel = pair_new(test, &ch, &ev);
+	unsigned long end = jiffies + gct_timeout();
 	int asked;
 
 	gst_park(test, sel);
 	asked = atomic_read(&ev->asked);
 	event_set(ev, EPOLLOUT, 0, EPOLLOUT);
+	gct_settle();
 	/* Another key does not even wake; without one the file is asked. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&ev->asked), asked);
 	event_set(ev, EPOLLOUT, 1, 0);
-	while (atomic_read(&ev->asked) < asked + 2)
+	while (atomic_read(&ev->asked) < asked + 2 &&
+	       time_before(jiffies, end))
 		gct_pause();
+	KUNIT_ASSERT_GE(test, atomic_read(&ev->asked), asked + 2);
 	GCT_ASSERT_WAITERS(test, ch, 0, 1);
 	KUNIT_EXPECT_EQ(test, 0, gochan_try_send(ch, &val));
 	KUNIT_EXPECT_EQ(test, 1, gst_finish(test, sel));
 	KUNIT_EXPECT_EQ(test, sel->vals[1], 7ULL);
+}
+
+/* Between the question and the sleep: nothing else wakes the select. */
+static void event_before_the_sleep_is_seen(struct kunit *test)
+{
+	struct gochan *ch;
+	struct event *ev;
+	struct gst_select *sel = pair_new(test, &ch, &ev);
+
+	ev->late = true;
+	KUNIT_EXPECT_EQ(test, 0, gst_until(sel, gct_in_us(USEC_PER_SEC)));
+	KUNIT_EXPECT_FALSE(test, ev->late);
+	GCT_EXPECT_STAT(test, ch, 0, 0, 0, false);
+}
+
+/**
+ * struct relay - wakes a file's watchers when a channel's are woken, as epoll
+ * @wqe: in the channel's queue
+ * @wq: that queue
+ * @pt: how it gets there
+ * @ev: the file
+ */
+struct relay {
+	struct wait_queue_entry wqe;
+	struct wait_queue_head *wq;
+	poll_table pt;
+	struct event *ev;
+};
+
+static int relay_woken(struct wait_queue_entry *wqe, unsigned int mode,
+		       int sync, void *key)
+{
+	struct relay *relay = container_of(wqe, struct relay, wqe);
+
+	wake_up_poll(&relay->ev->wq[0], EPOLLIN);
+	return 0;
+}
+
+/* Only the queue for senders, which is the one of the two that comes last. */
+static void relay_add(struct file *file, struct wait_queue_head *wq,
+		      poll_table *pt)
+{
+	container_of(pt, struct relay, pt)->wq = wq;
+}
+
+/* A file that waits for the select, which waits for the file. */
+static void own_record_is_no_event(struct kunit *test)
+{
+	struct gochan *ch;
+	struct relay relay = { };
+	struct gst_select *sel = pair_new(test, &ch, &relay.ev);
+
+	init_poll_funcptr(&relay.pt, relay_add);
+	gochan_poll(ch, NULL, &relay.pt);
+	init_waitqueue_func_entry(&relay.wqe, relay_woken);
+	add_wait_queue(relay.wq, &relay.wqe);
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, gst_until(sel, gct_in_us(2000)));
+	/* Before the channel is judged, and when it sleeps. */
+	KUNIT_EXPECT_EQ(test, atomic_read(&relay.ev->asked), 2);
+	remove_wait_queue(relay.wq, &relay.wqe);
 }
 
 static void channel_can_win(struct kunit *test)
@@ -337,6 +409,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE(no_file_is_never_ready),
 	KUNIT_CASE(wake_up_ends_the_sleep),
 	KUNIT_CASE(false_alarm_is_slept_through),
+	KUNIT_CASE(event_before_the_sleep_is_seen),
+	KUNIT_CASE(own_record_is_no_event),
 	KUNIT_CASE(channel_can_win),
 	KUNIT_CASE(deadline_and_signal),
 	KUNIT_CASE(files_and_channels_are_as_likely),

@@ -46,7 +46,8 @@
  *	A case may also be any file that poll(2) can wait for. It is ready when
  *	poll(2) would say so, nothing is read from it, and as with poll(2) the
  *	event may be gone when one looks. Files are asked a moment before the
- *	channels are judged.
+ *	channels are judged. A select that a file has woken for nothing goes to
+ *	the end of its channels' queues.
  *
  * Contexts
  *	goselect_try() works in process, softirq and hardirq context and

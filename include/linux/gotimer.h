@@ -24,8 +24,8 @@
  *	is the first multiple of the period that is still to come.
  *
  *	A time too late for ktime_t, in 292 years, is never: as if not set.
-
-	After gotimer_set() or gotimer_stop() has returned, no value of an
+ *
+ *	After gotimer_set() or gotimer_stop() has returned, no value of an
  *	earlier setting is received.
  *
  *	The channel's length and capacity are 0. It cannot be sent to or closed

@@ -100,31 +100,22 @@ static void gochan_batch_got(struct gochan_batch *b, u32 len)
 	b->done++;
 }
 
-static bool __gochan_last_is_exclusive(const struct gochan_queue *q)
-{
-	const struct wait_queue_entry *last;
-
-	lockdep_assert_held(&q->wq.lock);
-
-	if (list_empty(&q->wq.head))
-		return false;
-	last = list_last_entry(&q->wq.head, struct wait_queue_entry, entry);
-	return last->flags & WQ_FLAG_EXCLUSIVE;
-}
-
 /*
  * Wake the poll watchers of a queue for @n messages or slots. To those who look
  * at the state it is one event. Of the exclusive ones, which come last, each of
- * the @n wakes another.
+ * the @n wakes another; there is no call for that with a key, so more than one
+ * event is announced without saying which.
  */
 static void __gochan_notify_many(struct gochan_queue *q, __poll_t events, u32 n)
 {
 	if (!n || !waitqueue_active(&q->wq))	/* as in __gochan_notify() */
 		return;
+	if (n == 1) {
+		__gochan_notify(q, events);
+		return;
+	}
 	spin_lock(&q->wq.lock);
-	do {
-		__wake_up_locked_key(&q->wq, TASK_NORMAL, poll_to_key(events));
-	} while (--n && __gochan_last_is_exclusive(q));
+	__wake_up_locked(&q->wq, TASK_NORMAL, n);
 	spin_unlock(&q->wq.lock);
 }
 

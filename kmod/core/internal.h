@@ -207,6 +207,7 @@ void gochan_sleeper_done(struct gochan_sleeper *s, const void *winner);
 bool gochan_claim(struct gochan_waiter *w);
 void gochan_complete(struct gochan_waiter *w);
 void gochan_cancel(struct gochan_waiter *w);
+int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
 void __gochan_serve(struct gochan_queue *q);
 void __gochan_notify(struct gochan_queue *q, __poll_t events);

@@ -22,7 +22,11 @@
  *
  * A wake-up is a hint: many say nothing of what has happened, and an event may
  * be gone again. So the file that won is asked once more, and if there is
- * nothing the select begins anew.
+ * nothing the select begins anew, at the end of each channel's queue.
+ *
+ * The select may be what a file waits for: an epoll that watches a rendezvous
+ * channel is woken by a record of ours in that channel's queue. Such a wake-up,
+ * which comes while records are being queued, does not count.
  *
  * Why the watches are safe: remove_wait_queue() takes the queue's lock, under
  * which wake functions run. The file, which the caller holds, keeps its queues,
@@ -41,7 +45,7 @@
  * @wqe: the entry
  * @head: the queue
  * @link: goselect_files.watches
- * @sleeper: the select's
+ * @files: the select's
  * @index: of the case
  * @events: those waited for
  * @woken: a wake-up has come
@@ -50,7 +54,7 @@ struct goselect_watch {
 	struct wait_queue_entry wqe;
 	struct wait_queue_head *head;
 	struct list_head link;
-	struct gochan_sleeper *sleeper;
+	struct goselect_files *files;
 	u8 index;
 	__poll_t events;
 	bool woken;
@@ -63,6 +67,7 @@ struct goselect_watch {
  * @sleeper: the select's
  * @index: the case whose file is being asked
  * @events: its events
+ * @parking: the select's task is queueing records, with interrupts off
  * @err: -ENOMEM if there was no memory for a watch
  */
 struct goselect_files {
@@ -71,6 +76,7 @@ struct goselect_files {
 	struct gochan_sleeper *sleeper;
 	u8 index;
 	__poll_t events;
+	bool parking;
 	int err;
 };
 
@@ -91,15 +97,19 @@ static int goselect_woken(struct wait_queue_entry *wqe, unsigned int mode,
 {
 	struct goselect_watch *watch =
 		container_of(wqe, struct goselect_watch, wqe);
+	struct gochan_sleeper *s = watch->files->sleeper;
 
 	/* No key: it may be anything. */
 	if (key && !(key_to_poll(key) & watch->events))
 		return 0;
+	/* Only the task itself runs where it has set this. */
+	if (current == s->task && watch->files->parking)
+		return 0;
 	WRITE_ONCE(watch->woken, true);
 	/* Pairs with smp_mb() in goselect_open(). */
 	smp_mb();
-	if (gochan_sleeper_claim(watch->sleeper))
-		gochan_sleeper_done(watch->sleeper, watch);
+	if (gochan_sleeper_claim(s))
+		gochan_sleeper_done(s, watch);
 	return 0;
 }
 
@@ -118,7 +128,7 @@ static void goselect_watch_queue(struct file *file, struct wait_queue_head *head
 	}
 	init_waitqueue_func_entry(&watch->wqe, goselect_woken);
 	watch->head = head;
-	watch->sleeper = files->sleeper;
+	watch->files = files;
 	watch->index = files->index;
 	watch->events = files->events;
 	list_add_tail(&watch->link, &files->watches);
@@ -224,7 +234,9 @@ static int goselect_sleep_files(struct goselect *sel,
 		goselect_unlock_any(sel);
 		return err;
 	}
+	files->parking = sel->nr_chans;
 	__goselect_park(sel, s, w);
+	files->parking = false;
 	watch = goselect_open(files);
 	goselect_unlock_any(sel);
 
@@ -284,9 +296,16 @@ int goselect_wait_files(struct goselect *sel, const struct gochan_wait *wait)
 	w = kmalloc_array(sel->nr_chans, sizeof(*w), GFP_KERNEL_ACCOUNT);
 	if (!w)
 		return -ENOMEM;
-	do {
+	for (;;) {
 		index = goselect_block_files(sel, w, wait);
-	} while (index == -EAGAIN);
+		if (index != -EAGAIN)
+			break;
+		/* Files that cry wolf must not keep this from ending. */
+		index = gochan_wait_over(wait);
+		if (index)
+			break;
+		cond_resched();
+	}
 	kfree(w);
 	return index;
 }

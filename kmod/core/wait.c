@@ -198,6 +198,25 @@ void gochan_cancel(struct gochan_waiter *w)
 	spin_unlock_irqrestore(&w->ch->lock, flags);
 }
 
+/**
+ * gochan_wait_over - has a wait ended, for one who did not sleep just now?
+ * @wait: how to sleep
+ *
+ * Context: Process context.
+ * Return: 0, or -ERESTARTSYS for a signal, or -ETIMEDOUT.
+ */
+int gochan_wait_over(const struct gochan_wait *wait)
+{
+	bool real = wait->clock == CLOCK_REALTIME;
+
+	if (signal_pending_state(wait->state, current))
+		return -ERESTARTSYS;
+	if (wait->deadline == KTIME_MAX ||
+	    wait->deadline > (real ? ktime_get_real() : ktime_get()))
+		return 0;
+	return -ETIMEDOUT;
+}
+
 /* Sleep once. Return 0, or why the caller should stop waiting. */
 static int gochan_sleep_once(const struct gochan_wait *wait)
 {

@@ -276,7 +276,7 @@ static int gochan_recv_rounds(struct gochan_rounds *r,
 /* What has moved has, whatever came then; the next call will meet it again. */
 static long gochan_rounds_result(const struct gochan_rounds *r, int err)
 {
-	return r->u->done ?: err;
+	return r->u->done ? (long)r->u->done : err;
 }
 
 /* GOCHAN_IOC_SEND_MANY: return the number of messages. */

@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/goselect.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -24,6 +25,12 @@
 
 #define GOCHAN_SELECT_FLAGS	(GOCHAN_SELECT_NONBLOCK |		\
 				 GOCHAN_SELECT_REALTIME | GOCHAN_SELECT_FIRST)
+
+/* What poll(2) takes: no EPOLLET and the like, no flags of the kernel's own. */
+#define GOCHAN_POLL_EVENTS						\
+	((__force u32)(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR |	\
+		       EPOLLHUP | EPOLLRDNORM | EPOLLRDBAND |		\
+		       EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG | EPOLLRDHUP))
 
 /**
  * struct gochan_user_case - the user's side of a case
@@ -74,6 +81,8 @@ static int gochan_check_case(const struct gochan_select_case *u)
 	case GOCHAN_CASE_RECV:
 		return u->events || (u->len && !u->buf) ? -EINVAL : 0;
 	case GOCHAN_CASE_POLL:
+		if (u->events & ~GOCHAN_POLL_EVENTS)
+			return -EINVAL;
 		return u->buf || u->len ? -EINVAL : 0;
 	}
 	return -EINVAL;
@@ -238,7 +247,7 @@ static int gochan_give_case(struct gochan_user_select *us, u32 i)
 		c->u.ok = k->ok;
 		c->u.len = k->got;
 		/* As with GOCHAN_IOC_RECV, it could be written a moment ago. */
-		if (k->ok && k->dst &&
+		if (k->dst &&
 		    copy_to_user(u64_to_user_ptr(c->u.buf), k->dst, k->got))
 			return -EFAULT;
 		break;

@@ -79,7 +79,6 @@ static enum hrtimer_restart gochan_timer_fire(struct hrtimer *timer)
 		.seq = s->seq++,
 		.time = ktime_get_ns(),
 	};
-
 	int err = gochan_try_send(s->ch, &event);
 
 	/* Full is no reason to stop: whoever reads sees the gap. */

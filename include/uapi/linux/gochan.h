@@ -155,7 +155,8 @@ struct gochan_restrict {
  * @events: poll: those waited for, EPOLLIN and so on; EPOLLERR and EPOLLHUP
  *	always count. Out, if chosen: those that are there. Otherwise 0
  * @ok: receive, out, if chosen: 1 with a message, 0 at the end of a closed
- *	channel. Otherwise 0
+ *	channel, where an element's room is zeroed, unless it is of variable
+ *	length. Otherwise 0
  * @pad: 0
  */
 struct gochan_select_case {
