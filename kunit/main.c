@@ -15,6 +15,7 @@
 #include "gochan_kunit.h"
 #include "gomap_kunit.h"
 #include "goselect_kunit.h"
+#include "goslice_kunit.h"
 #include "../kmod/compat.h"
 
 /*
@@ -111,7 +112,13 @@ kunit_test_suites(&gochan_state_suite,
 		  &gomap_writers_suite,
 		  &gomap_dir_suite,
 		  &gomap_large_suite,
-		  &gomap_dir_race_suite);
+		  &gomap_dir_race_suite,
+		  &goslice_rules_suite,
+		  &goslice_share_suite,
+		  &goslice_edit_suite,
+		  &goslice_growth_suite,
+		  &goslice_model_suite,
+		  &goslice_fail_suite);
 
 MODULE_IMPORT_NS(GOCHAN_NS);
 MODULE_DESCRIPTION("KUnit suites of the gochan core");
