@@ -47,10 +47,13 @@ run_tier() {
 		die "the benchmarks of the $tier tier failed, output in $output"
 	tr -d '\r' <"$output" | awk -F '\t' -v OFS='\t' -v tier="$tier" '
 		NF == 4 {
+			$0 = "map" OFS $0
+		}
+		NF == 5 {
 			unit = tier == "native" ? "ns" : "insn"
-			if ($3 ~ /^bytes/)
+			if ($4 ~ /^bytes/)
 				unit = "B"
-			print tier, "map", $1, $2, $3, $4, unit
+			print tier, $1, $2, $3, $4, $5, unit
 			rows++
 		}
 		END { exit !rows }' ||
@@ -66,6 +69,8 @@ print_ratios() {
 	NR == 1 { next }
 	{
 		value[$1, $3, $4, $5] = $6
+	}
+	$2 == "map" {
 		if (!seen[$4]++)
 			sizes[++nr] = $4
 	}
@@ -139,11 +144,33 @@ print_ratios() {
 			dearest(tier, "insert_dearest_irqs_on", n, 0)
 		}
 	}
+	# costs: what a slice takes, in terms of an array by hand
+	function costs(tier, op, n, goal,	ours, theirs) {
+		if (!((tier, "goslice", n, op) in value))
+			return
+		ours = value[tier, "goslice", n, op]
+		theirs = value[tier, "krealloc", n, op]
+		row(tier, op, n, ours, theirs, sprintf("%.2fx", ours / theirs),
+			goal ? "<= " goal "x" : "", ours / theirs <= goal)
+	}
+	function slices(tier,	n) {
+		for (n = 1000; n <= 1000000; n *= 1000) {
+			costs(tier, "append", n,
+				tier == "native" && n == 1000000 ? 1.15 : 0)
+			costs(tier, "append_reserved", n, 0)
+			costs(tier, "index", n, 0)
+			costs(tier, "for_each", n, 0)
+		}
+	}
 	END {
 		printf "%-8s %-26s %8s %10s %10s %7s  %s\n", "tier", "op", "n",
 			"gomap", "rhashtable", "ratio", "goal"
 		speed("native")
 		speed("counted")
+		printf "%-8s %-26s %8s %10s %10s\n", "", "", "", "goslice",
+			"krealloc"
+		slices("native")
+		slices("counted")
 		printf "%d goals missed\n", misses
 	}' "$1"
 }

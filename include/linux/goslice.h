@@ -69,8 +69,9 @@
  *	same way to the classes of its own allocator, so capacities differ from
  *	Go's while goslice_nextcap() does not. An array that has outgrown the
  *	size classes sits in memory of a power of two, which kmalloc() would
- *	take in any case: as long as nobody shares it, it grows there and
- *	nothing moves. Only the capacity is ever visible.
+ *	take in any case, or of twice its size beyond what that can give: as
+ *	long as nobody shares it, it grows there and nothing moves. Only the
+ *	capacity is ever visible. goslice_make() takes no more than asked for.
  *
  *	An array has at most GOSLICE_MAX_BYTES. Besides its elements it needs
  *	one object of 32 bytes, unless the slice is nil or its elements have no

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gochan_bench - gomap and the kernel's own structures side by side
+ * gochan_bench - our structures and the kernel's own side by side
  *
  * Loading the module runs everything and prints lines of tab-separated
- * "subject n op value" to the log, between two marks. A value is nanoseconds
- * per operation unless the name of the op says otherwise.
+ * "subject n op value" to the log, between two marks. Those of other suites than
+ * the maps have its name before them. A value is nanoseconds per operation
+ * unless the name of the op says otherwise.
  *
  * All subjects get the same operations on the same keys, in rounds: each round
  * takes every subject once, beginning with another one each time, so that what
@@ -56,8 +57,9 @@ static ulong min_ops = 131072;
 module_param(min_ops, ulong, 0444);
 MODULE_PARM_DESC(min_ops, "least number of lookups per measurement (default 131072)");
 
-/* More rounds than this do not make a median better. */
-#define BENCH_MAX_ROUNDS	31U
+static bool slices = true;
+module_param(slices, bool, 0444);
+MODULE_PARM_DESC(slices, "measure slices, too (default yes)");
 
 /* Distinct lookups, at least: fewer are learnt by the branch predictor. */
 #define BENCH_MIN_PROBES	16384UL
@@ -94,6 +96,9 @@ static const struct bench_subject *const bench_subjects[] = {
 static const unsigned long bench_sizes[] = {
 	8, 64, 1000, 100000, 1000000, 4000000,
 };
+
+/* Arrays of 8 KiB and of 8 MB. */
+static const unsigned long bench_slice_sizes[] = { 1000, 1000000 };
 
 enum bench_op {
 	BENCH_INSERT,
@@ -265,7 +270,8 @@ static u64 bench_sum(const u64 *keys, size_t n)
 	return sum;
 }
 
-static u64 bench_per_op(u64 start, u64 end, u64 ops)
+/* bench_per_op - thousandths of a nanosecond per operation */
+u64 bench_per_op(u64 start, u64 end, u64 ops)
 {
 	return div64_u64((end - start) * 1000, ops);
 }
@@ -378,20 +384,20 @@ static int bench_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static u64 bench_median(u64 *values)
+u64 bench_median(u64 *values)
 {
 	sort(values, rounds, sizeof(*values), bench_compare, NULL);
 	return values[rounds / 2];
 }
 
 /* bench_print - @value is in thousandths */
-static void bench_print(const struct bench_subject *s, unsigned long n,
-			const char *op, u64 value)
+void bench_print(const char *subject, unsigned long n, const char *op,
+		 u64 value)
 {
 	u32 rest;
 	u64 whole = div_u64_rem(value, 1000, &rest);
 
-	pr_info("%s\t%lu\t%s\t%llu.%02u\n", s->name, n, op, whole, rest / 10);
+	pr_info("%s\t%lu\t%s\t%llu.%02u\n", subject, n, op, whole, rest / 10);
 }
 
 static void bench_print_ops(unsigned long n)
@@ -402,7 +408,7 @@ static void bench_print_ops(unsigned long n)
 	for (i = 0; i < ARRAY_SIZE(bench_subjects); i++)
 		for (op = 0; op < BENCH_OPS; op++)
 			if (op != BENCH_GET_MANY || bench_subjects[i]->get_many)
-				bench_print(bench_subjects[i], n,
+				bench_print(bench_subjects[i]->name, n,
 					    bench_op_names[op],
 					    bench_median(bench_results[i][op]));
 }
@@ -561,7 +567,7 @@ static int bench_growth(enum bench_growth what, size_t n)
 	bench_keys_free(&k);
 	for (i = 0; !err && i < ARRAY_SIZE(bench_subjects); i++)
 		if (bench_subjects[i]->bytes)
-			bench_print(bench_subjects[i], n,
+			bench_print(bench_subjects[i]->name, n,
 				    bench_growth_names[what],
 				    bench_median(bench_results[i][0]));
 	return err;
@@ -602,6 +608,8 @@ static int bench_run(void)
 	int err = 0;
 	size_t i;
 
+	for (i = 0; !err && slices && i < ARRAY_SIZE(bench_slice_sizes); i++)
+		err = bench_slices(bench_slice_sizes[i], rounds);
 	for (i = 0; !err && i < ARRAY_SIZE(bench_sizes); i++) {
 		n = bench_sizes[i];
 		if (n < min_n || n > max_n)
@@ -640,6 +648,6 @@ static void __exit bench_exit(void)
 }
 module_exit(bench_exit);
 
-MODULE_DESCRIPTION("Benchmarks of gomap against the kernel's own structures");
+MODULE_DESCRIPTION("Benchmarks of maps and slices against the kernel's own structures");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS(GOCHAN_NS);

@@ -43,10 +43,20 @@ struct bench_subject {
 /* Keys per call of a bulk lookup. */
 #define BENCH_BATCH	16
 
+/* More rounds than this do not make a median better. */
+#define BENCH_MAX_ROUNDS	31U
+
 extern const struct bench_subject bench_gomap;
 extern const struct bench_subject bench_rhashtable;
 extern const struct bench_subject bench_rhashtable_noshrink;
 extern const struct bench_subject bench_hlist;
 extern const struct bench_subject bench_xarray;
+
+int bench_slices(size_t n, unsigned int rounds);
+
+u64 bench_per_op(u64 start, u64 end, u64 ops);
+u64 bench_median(u64 *values);
+void bench_print(const char *subject, unsigned long n, const char *op,
+		 u64 value);
 
 #endif /* _GOCHAN_BENCH_H */

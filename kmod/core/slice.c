@@ -154,14 +154,19 @@ static size_t goslice_rounded(size_t bytes)
 }
 
 /*
- * kmalloc() takes a power of two of pages. Ask for all of them, so that an
- * array that has begun to grow goes on growing there; and do the same beyond
- * its largest size, or each step of 1.25 would copy everything.
+ * Memory for an array that has begun to grow. kmalloc() takes a power of two of
+ * pages: ask for all of them, so that the array goes on growing there. Beyond
+ * its largest size ask for twice as much, because steps of 1.25 times that
+ * move everything would cost more than all the appends between them: mapping
+ * pages is dear, and so is the first touch of each mapping.
  */
 static size_t goslice_spacious(size_t bytes)
 {
-	return bytes <= KMALLOC_MAX_CACHE_SIZE ? bytes :
-						 roundup_pow_of_two(bytes);
+	if (bytes <= KMALLOC_MAX_CACHE_SIZE)
+		return bytes;
+	if (bytes <= KMALLOC_MAX_SIZE)
+		return roundup_pow_of_two(bytes);
+	return min(2 * bytes, GOSLICE_MAX_BYTES);
 }
 
 static struct goslice_array *goslice_array_alloc(size_t bytes, gfp_t gfp)
