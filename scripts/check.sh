@@ -101,6 +101,11 @@ kernel_doc() {
 	! grep -qiE 'warning|error' <<<"$out"
 }
 
+# What has the wrong type must not compile.
+compile_fail() {
+	"$SCRIPTS/compile-fail.sh" tools/testing/compile/*.c
+}
+
 # The header must stand alone, in C and C++, without a hole in any struct.
 uapi_compile() {
 	local bits language bad=0
@@ -143,6 +148,8 @@ check checkpatch "follow the kernel's coding style" checkpatch
 check "W=1 build" "fix the compiler's warnings" warnings
 check sparse "fix what sparse reports" sparse_check
 check kernel-doc "document every parameter and the return value" kernel_doc
+check "compile failures" "refuse at compile time what is refused there" \
+	compile_fail
 check "uapi header" "keep it self-contained and without holes" uapi_compile
 check "uapi layout" "make it the same for 32 and 64 bits" uapi_layout
 check shellcheck "fix the scripts" shell_scripts

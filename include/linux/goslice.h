@@ -227,6 +227,12 @@ static inline void goslice_range_end(struct goslice_range *r)
 	goslice_array_put(r->slice.backing);
 }
 
+/* The value of a statement expression may be ignored, that of this may not. */
+static inline int __must_check goslice_must_check(int err)
+{
+	return err;
+}
+
 /*
  * The type checks of the macros below. A constant has a type of its own, and
  * the compiler sees to it that it fits.
@@ -349,7 +355,7 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -EOVERFLOW if it would be too long, -ENOMEM.
  */
 #define goslice_append(s, val, gfp)					\
-({									\
+goslice_must_check(({							\
 	typeof(s) __s = (s);						\
 	typeof(*__s->array) __val = (val);				\
 	int __err = 0;							\
@@ -360,7 +366,7 @@ static inline void goslice_range_end(struct goslice_range *r)
 	if (likely(!__err))						\
 		__s->array[__s->slice.len++] = __val;			\
 	__err;								\
-})
+}))
 
 /**
  * goslice_append_many - append elements of an array
@@ -373,10 +379,10 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -EOVERFLOW if it would be too long, -ENOMEM.
  */
 #define goslice_append_many(s, src, n, gfp)				\
-({									\
+goslice_must_check(({							\
 	goslice_check_ptr(s, src);					\
 	goslice_raw_append(&(s)->slice, src, n, sizeof(*(s)->array), gfp); \
-})
+}))
 
 /**
  * goslice_append_slice - append the elements of a slice
@@ -388,13 +394,13 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -EOVERFLOW if it would be too long, -ENOMEM.
  */
 #define goslice_append_slice(s, src, gfp)				\
-({									\
+goslice_must_check(({							\
 	typeof(&(src)->slice) __from = &(src)->slice;			\
 									\
 	goslice_check_ptr(s, (src)->array);				\
 	goslice_raw_append(&(s)->slice, __from->array, __from->len,	\
 			   sizeof(*(s)->array), gfp);			\
-})
+}))
 
 /**
  * goslice_slice - a slice of a slice
@@ -410,13 +416,13 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, or -ERANGE if not @lo <= @hi <= capacity.
  */
 #define goslice_slice(dst, src, lo, hi)					\
-({									\
+goslice_must_check(({							\
 	typeof(&(src)->slice) __whole = &(src)->slice;			\
 									\
 	goslice_check_ptr(dst, (src)->array);				\
 	goslice_raw_slice3(&(dst)->slice, __whole, lo, hi, __whole->cap, \
 			   sizeof(*(src)->array));			\
-})
+}))
 
 /**
  * goslice_slice3 - a slice of a slice, with a limit
@@ -430,11 +436,11 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, or -ERANGE if not @lo <= @hi <= @max <= capacity.
  */
 #define goslice_slice3(dst, src, lo, hi, max)				\
-({									\
+goslice_must_check(({							\
 	goslice_check_ptr(dst, (src)->array);				\
 	goslice_raw_slice3(&(dst)->slice, &(src)->slice, lo, hi, max,	\
 			   sizeof(*(src)->array));			\
-})
+}))
 
 /**
  * goslice_copy - copy elements over those of another slice
@@ -496,13 +502,13 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -ERANGE if @at is beyond the length, -EOVERFLOW, -ENOMEM.
  */
 #define goslice_insert(s, at, val, gfp)					\
-({									\
+goslice_must_check(({							\
 	typeof(s) __s = (s);						\
 	typeof(*__s->array) __val = (val);				\
 									\
 	goslice_check_val(s, val);					\
 	goslice_raw_insert(&__s->slice, at, &__val, 1, sizeof(__val), gfp); \
-})
+}))
 
 /**
  * goslice_insert_many - insert elements of an array
@@ -516,11 +522,11 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -ERANGE if @at is beyond the length, -EOVERFLOW, -ENOMEM.
  */
 #define goslice_insert_many(s, at, src, n, gfp)				\
-({									\
+goslice_must_check(({							\
 	goslice_check_ptr(s, src);					\
 	goslice_raw_insert(&(s)->slice, at, src, n,			\
 			   sizeof(*(s)->array), gfp);			\
-})
+}))
 
 /**
  * goslice_delete - remove elements
@@ -547,11 +553,11 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -EOVERFLOW, or -ENOMEM.
  */
 #define goslice_clone(dst, src, gfp)					\
-({									\
+goslice_must_check(({							\
 	goslice_check_ptr(dst, (src)->array);				\
 	goslice_raw_clone(&(dst)->slice, &(src)->slice,			\
 			  sizeof(*(dst)->array), gfp);			\
-})
+}))
 
 /**
  * goslice_concat - the elements of several slices, one after the other
@@ -564,12 +570,12 @@ static inline void goslice_range_end(struct goslice_range *r)
  * Return: 0, -EOVERFLOW if they are too many, -ENOMEM.
  */
 #define goslice_concat(dst, srcs, nr, gfp)				\
-({									\
+goslice_must_check(({							\
 	goslice_check_ptr(dst, (*(srcs))->array);			\
 	goslice_raw_concat(&(dst)->slice,				\
 			   (const struct goslice *const *)(srcs), nr,	\
 			   sizeof(*(dst)->array), gfp);			\
-})
+}))
 
 /* The iteration @r looks at the slice once, and keeps its array alive. */
 #define goslice_for_each_range(p, s, r)					\
