@@ -256,8 +256,8 @@ static void a_queue_stays_small(struct kunit *test)
 static void atomic_growth_leaves_a_huge_array(struct kunit *test)
 {
 	const size_t n = 2 * KMALLOC_MAX_SIZE / sizeof(u64);
+	static DEFINE_SPINLOCK(lock);
 	struct gst_u64_slice s, t;
-	DEFINE_SPINLOCK(lock);
 	int err;
 
 	KUNIT_ASSERT_EQ(test, 0, goslice_make(&s, n, n, GFP_KERNEL));
