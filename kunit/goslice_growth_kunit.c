@@ -115,16 +115,17 @@ static size_t rounded(size_t bytes)
 do {									\
 	struct gst_##type##_slice __slice = GOSLICE_NIL;		\
 	size_t __i, __cap = 0, __size = sizeof(*__slice.array);		\
+	struct kunit *__test = (test);					\
 	typeof(*__slice.array) __zero;					\
 									\
 	memset(&__zero, 0, sizeof(__zero));				\
 	for (__i = 0; __i < (n); __i++) {				\
-		KUNIT_ASSERT_EQ(test, 0, goslice_append(&__slice, __zero, \
-							GFP_KERNEL));	\
+		KUNIT_ASSERT_EQ(__test, 0, goslice_append(&__slice, __zero, \
+							  GFP_KERNEL));	\
 		if (__i + 1 > __cap)					\
 			__cap = rounded(goslice_nextcap(__i + 1, __cap) * \
 					__size) / __size;		\
-		KUNIT_ASSERT_EQ(test, goslice_cap(&__slice), __cap);	\
+		KUNIT_ASSERT_EQ(__test, goslice_cap(&__slice), __cap);	\
 	}								\
 	goslice_put(&__slice);						\
 } while (0)

@@ -42,19 +42,28 @@ DEFINE_GOSLICE(gst_ptr, const char *);
 /* Is a slice as long as this, and with this capacity? */
 #define GST_EXPECT_SHAPE(test, s, want_len, want_cap)			\
 do {									\
-	KUNIT_EXPECT_EQ(test, goslice_len(s), (size_t)(want_len));	\
-	KUNIT_EXPECT_EQ(test, goslice_cap(s), (size_t)(want_cap));	\
+	const struct goslice *__shape = &(s)->slice;			\
+	struct kunit *__test = (test);					\
+									\
+	KUNIT_EXPECT_EQ(__test, __shape->len, (size_t)(want_len));	\
+	KUNIT_EXPECT_EQ(__test, __shape->cap, (size_t)(want_cap));	\
 } while (0)
 
-/* Are these the elements of a slice, all of them? */
+/* Has a slice these elements, all of them? */
+static inline bool gst_equal(const struct goslice *s, const void *want,
+			     size_t len, size_t size)
+{
+	return s->len == len && (!len || !memcmp(s->array, want, len * size));
+}
+
 #define GST_EXPECT(test, s, ...)					\
 do {									\
-	const typeof(*(s)->array) __want[] = { __VA_ARGS__ };		\
+	typeof(s) __slice = (s);					\
+	const typeof(*__slice->array) __want[] = { __VA_ARGS__ };	\
 									\
-	KUNIT_EXPECT_EQ(test, goslice_len(s), ARRAY_SIZE(__want));	\
-	if (goslice_len(s) == ARRAY_SIZE(__want))			\
-		KUNIT_EXPECT_EQ(test, 0, memcmp((s)->array, __want,	\
-						sizeof(__want)));	\
+	KUNIT_EXPECT_TRUE(test, gst_equal(&__slice->slice, __want,	\
+					  ARRAY_SIZE(__want),		\
+					  sizeof(*__slice->array)));	\
 } while (0)
 
 /* Has a slice the same members as this copy of it? */
@@ -114,10 +123,8 @@ static inline struct gst_u8_slice gst_string(struct kunit *test,
 do {									\
 	const char *__str = (want);					\
 									\
-	KUNIT_EXPECT_EQ(test, goslice_len(s), strlen(__str));		\
-	if (goslice_len(s) == strlen(__str))				\
-		KUNIT_EXPECT_EQ(test, 0, memcmp((s)->array, __str,	\
-						strlen(__str)));	\
+	KUNIT_EXPECT_TRUE(test, gst_equal(&(s)->slice, __str,		\
+					  strlen(__str), 1));		\
 } while (0)
 
 #endif /* _GOSLICE_KUNIT_H */

@@ -380,8 +380,9 @@ static bool as_the_model(struct script *sc, int i)
 {
 	const struct goslice *s = &sc->slices[i];
 	const struct view *v = &sc->views[i];
+	bool nil = v->array < 0;
 
-	if (s->len != v->len || s->cap != v->cap || !s->array != (v->array < 0))
+	if (s->len != v->len || s->cap != v->cap || !s->array != nil)
 		return false;
 	return !s->cap || !memcmp(s->array, view_at(sc, v, 0),
 				  s->cap * sc->size);

@@ -156,7 +156,7 @@ static void an_owner_grows_over_what_was_hidden(struct kunit *test)
 	goslice_put(&s);
 }
 
-static void for_each_looks_at_the_slice_once(struct kunit *test)
+static void a_loop_looks_at_the_slice_once(struct kunit *test)
 {
 	struct gst_u64_slice s = gst_numbers(test, 3, 4);
 	u64 *p, sum = 0;
@@ -173,7 +173,7 @@ static void for_each_looks_at_the_slice_once(struct kunit *test)
 	goslice_put(&s);
 }
 
-static void for_each_reads_elements_as_they_are(struct kunit *test)
+static void a_loop_reads_elements_as_they_are(struct kunit *test)
 {
 	struct gst_u64_slice s = gst_numbers(test, 4, 4);
 	u64 *p, sum = 0;
@@ -197,7 +197,7 @@ static u64 first_above(struct gst_u64_slice *s, u64 limit)
 }
 
 /* Its reference goes whichever way the loop ends: then the array can grow. */
-static void for_each_can_be_left(struct kunit *test)
+static void a_loop_can_be_left(struct kunit *test)
 {
 	struct gst_u64_slice s = GOSLICE_NIL;
 	u64 *p, *q, *array, pairs = 0;
@@ -298,9 +298,9 @@ static struct kunit_case goslice_share_cases[] = {
 	KUNIT_CASE(a_sub_slice_outlives_its_parent),
 	KUNIT_CASE(put_makes_nil),
 	KUNIT_CASE(an_owner_grows_over_what_was_hidden),
-	KUNIT_CASE(for_each_looks_at_the_slice_once),
-	KUNIT_CASE(for_each_reads_elements_as_they_are),
-	KUNIT_CASE(for_each_can_be_left),
+	KUNIT_CASE(a_loop_looks_at_the_slice_once),
+	KUNIT_CASE(a_loop_reads_elements_as_they_are),
+	KUNIT_CASE(a_loop_can_be_left),
 	KUNIT_CASE(tasks_share_an_array),
 	{ }
 };

@@ -85,12 +85,13 @@
 #include <linux/compiler.h>
 #include <linux/const.h>
 #include <linux/gfp.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 struct goslice_array;
 
 /* Largest array: what fits an int is the limit of kvmalloc(). */
-#define GOSLICE_MAX_BYTES	(1UL << 30)
+#define GOSLICE_MAX_BYTES	((size_t)SZ_1G)
 
 /**
  * struct goslice - a slice of elements of any type

@@ -18,11 +18,10 @@ struct compile_pair {
 
 DEFINE_GOSLICE(pair, struct compile_pair);
 
-int compile_goslice(struct wide_slice *wide, struct narrow_slice *narrow,
-		    struct pointer_slice *pointer, struct pair_slice *pair);
-
-int compile_goslice(struct wide_slice *wide, struct narrow_slice *narrow,
-		    struct pointer_slice *pointer, struct pair_slice *pair)
+static int __used compile_goslice(struct wide_slice *wide,
+				  struct narrow_slice *narrow,
+				  struct pointer_slice *pointer,
+				  struct pair_slice *pair)
 {
 	struct compile_pair both = { };
 	const char *text = "";
