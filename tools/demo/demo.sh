@@ -44,13 +44,15 @@ if ! [ -r "$input" ]; then
 	exit 2
 fi
 
-echo "Word count: one reader, four workers, two channels, and one map for all"
+echo "Word count: one reader, four workers, a collector, and one map for all"
 echo
 "$here/wordcount" "$input" >"$work/out" || fail "wordcount: status $?"
 cat "$work/out"
 if compare "$input" "$work/out"; then
 	echo "  wc counts the same: $(count "$input")"
 fi
+grep -q 'one select: .* 1 stop$' "$work/out" ||
+	fail "the collector was not stopped by its channel"
 
 echo
 printf '%-34s%8s%8s%10s\n' "The same for odd files" lines words bytes

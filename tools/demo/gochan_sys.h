@@ -27,17 +27,23 @@ static inline void die(const char *what)
 }
 
 /* Whatever there is begins with an ioctl of the device. */
-static inline int gochan_create(unsigned long cmd, void *arg)
+static inline int gochan_device(void)
 {
-	int dev, fd;
+	static int dev = -1;
 
-	dev = open("/dev/gochan", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		dev = open("/dev/gochan", O_RDWR | O_CLOEXEC);
 	if (dev < 0)
 		die("/dev/gochan");
-	fd = ioctl(dev, cmd, arg);
+	return dev;
+}
+
+static inline int gochan_create(unsigned long cmd, void *arg)
+{
+	int fd = ioctl(gochan_device(), cmd, arg);
+
 	if (fd < 0)
 		die("create");
-	close(dev);
 	return fd;
 }
 
@@ -96,6 +102,25 @@ static inline int chan_recv(int fd, void *buf, __u32 *len)
 static inline int chan_close(int fd)
 {
 	return ioctl(fd, GOCHAN_IOC_CLOSE, 0);
+}
+
+/*
+ * Do one of @nr operations, whichever can be done first, and return its index.
+ * With the flag GOCHAN_SELECT_NONBLOCK it does not wait: -1 with EAGAIN.
+ */
+static inline int chan_select(struct gochan_select_case *cases, __u32 nr,
+			      __u32 flags)
+{
+	struct gochan_select arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.cases = (uintptr_t)cases,
+		.nr = nr,
+		.case_size = sizeof(cases[0]),
+		.deadline = GOCHAN_NO_DEADLINE,
+	};
+
+	return ioctl(gochan_device(), GOCHAN_IOC_SELECT, &arg);
 }
 
 /*

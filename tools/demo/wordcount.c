@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Count the words of a file with six processes, two channels and a map.
+ * Count the words of a file with seven processes, three channels and a map.
  *
  *	           lines                  words
  *	reader ------------+-> worker 1 -+======= map
  *	                   +-> worker 2 -+
  *	                   +-> worker 3 -+    totals
- *	                   +-> worker 4 -+------------> parent
+ *	                   +-> worker 4 -+------------> collector
+ *	                                      timer ------^ ^
+ *	                                      parent -------+ stop
  *
  * Nobody hands out work: whichever worker is free takes the next line. All of
  * them count in one map, which has a counter for each word. The reader closes
  * the first channel at the end of the file, and each worker sees that end once
- * the lines are used up. When the last worker has exited, the parent lists the
- * map.
+ * the lines are used up.
+ *
+ * The collector waits for three things in one select: what a worker has done so
+ * far, the time for a line about the progress, and the word that all workers
+ * have exited. Then it takes the totals that are still in the channel, and
+ * lists the map.
  *
  * A word is what wc takes for one: bytes between white space, at least one of
  * which is visible ASCII.
  */
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -30,6 +38,12 @@
 
 /* Room in the channel: how far the reader may run ahead of the workers. */
 #define LINES_AHEAD	64
+
+/* Lines after which a worker says how far it has come. */
+#define REPORT		64
+
+/* Time to the first line about the progress; to each other, twice the last. */
+#define FIRST_TICK	10000000	/* ns */
 
 /* Of longer words only so much is told apart. */
 #define MAX_WORD	64
@@ -51,7 +65,7 @@ struct piece {
 
 #define PIECE_HEAD	offsetof(struct piece, text)
 
-/* What one worker has seen: a plain structure, so a channel of fixed size. */
+/* What one worker has seen so far: a plain structure, so a channel of fixed size. */
 struct totals {
 	__u64 worker;
 	__u64 messages;
@@ -195,6 +209,9 @@ static int worker(int number, int lines, int words, int totals)
 		if (!chan_recv(lines, &p, &len))
 			break;
 		count_piece(words, &sum, &p, len - PIECE_HEAD);
+		if (sum.messages % REPORT == 0 &&
+		    chan_send(totals, &sum, sizeof(sum)))
+			die("report");
 	}
 	if (chan_send(totals, &sum, sizeof(sum)))
 		die("send the totals");
@@ -287,15 +304,17 @@ static __u64 print_top(int words)
 }
 
 /*
- * The parent.
+ * The collector.
  */
 
-static double now(void)
+static double begin;
+
+static double elapsed(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
+	return ts.tv_sec + ts.tv_nsec / 1e9 - begin;
 }
 
 static void print_row(const char *name, const struct totals *t)
@@ -305,30 +324,125 @@ static void print_row(const char *name, const struct totals *t)
 	       (unsigned long long)t->bytes, (unsigned long long)t->messages);
 }
 
-/* Receive the totals of all workers; print them and return their sum. */
-static struct totals collect_totals(int totals)
+static struct totals add_up(const struct totals *each)
 {
-	struct totals each[WORKERS] = { 0 }, sum = { 0 }, t;
-	__u32 len = sizeof(t);
-	char name[8];
+	struct totals sum = { 0 };
 	int i;
 
-	/* They come in the order in which the workers end. */
-	for (; chan_recv(totals, &t, &len); len = sizeof(t))
-		each[t.worker] = t;
-	printf("  %-8s%12s%12s%12s%12s\n", "worker", "lines", "words", "bytes",
-	       "messages");
 	for (i = 0; i < WORKERS; i++) {
-		snprintf(name, sizeof(name), "%d", i + 1);
-		print_row(name, &each[i]);
 		sum.lines += each[i].lines;
 		sum.words += each[i].words;
 		sum.bytes += each[i].bytes;
 		sum.messages += each[i].messages;
 	}
-	print_row("total", &sum);
 	return sum;
 }
+
+static void print_totals(const struct totals *each, const struct totals *sum)
+{
+	char name[8];
+	int i;
+
+	printf("  %-8s%12s%12s%12s%12s\n", "worker", "lines", "words", "bytes",
+	       "messages");
+	for (i = 0; i < WORKERS; i++) {
+		snprintf(name, sizeof(name), "%d", i + 1);
+		print_row(name, &each[i]);
+	}
+	print_row("total", sum);
+}
+
+static void set_timer(int timer, long ns)
+{
+	struct itimerspec it = {
+		.it_value.tv_sec = ns / 1000000000,
+		.it_value.tv_nsec = ns % 1000000000,
+	};
+
+	if (timerfd_settime(timer, 0, &it, NULL))
+		die("timerfd_settime");
+}
+
+static void tick(int timer, const struct totals *each)
+{
+	static long pause = FIRST_TICK;
+	struct totals sum = add_up(each);
+
+	printf("  %6.3f s: %llu words so far\n", elapsed(),
+	       (unsigned long long)sum.words);
+	pause *= 2;
+	/* It is not ready any more once it is set again. */
+	set_timer(timer, pause);
+}
+
+enum { RESULT, TICK, STOP, CASES };
+
+/* Put the last totals of each worker into @each. */
+static void collect(struct totals *each, int totals, int stop)
+{
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	unsigned int times[CASES] = { 0 };
+	struct totals t;
+	struct gochan_select_case cases[CASES] = {
+		[RESULT] = {
+			.op = GOCHAN_CASE_RECV,
+			.fd = totals,
+			.buf = (uintptr_t)&t,
+			.len = sizeof(t),
+		},
+		[TICK] = { .op = GOCHAN_CASE_POLL, .fd = timer },
+		[STOP] = { .op = GOCHAN_CASE_RECV, .fd = stop },
+	};
+	__u32 flags = 0;
+	int i;
+
+	set_timer(timer, FIRST_TICK);
+	for (;;) {
+		/* Out come the events that are there. */
+		cases[TICK].events = POLLIN;
+		i = chan_select(cases, CASES, flags);
+		if (i < 0)
+			break;
+		times[i]++;
+		if (i == RESULT) {
+			each[t.worker] = t;
+		} else if (i == TICK) {
+			tick(timer, each);
+		} else {
+			/* Only totals any more, and those that are there. */
+			cases[TICK].fd = -1;
+			cases[STOP].fd = -1;
+			flags = GOCHAN_SELECT_NONBLOCK;
+		}
+	}
+	if (errno != EAGAIN)
+		die("GOCHAN_IOC_SELECT");
+	printf("  one select: %u results, %u ticks, %u stop\n\n", times[RESULT],
+	       times[TICK], times[STOP]);
+}
+
+static int collector(int totals, int stop, int words)
+{
+	struct totals each[WORKERS] = { 0 }, sum;
+	double seconds;
+
+	collect(each, totals, stop);
+	seconds = elapsed();
+	sum = add_up(each);
+	print_totals(each, &sum);
+	if (print_top(words) != sum.words) {
+		fprintf(stderr, "counts of words got lost on their way\n");
+		return 1;
+	}
+	printf("  %llu messages and %llu counts in %.3f s\n",
+	       (unsigned long long)sum.messages, (unsigned long long)sum.words,
+	       seconds);
+	return 0;
+}
+
+/*
+ * The parent.
+ */
 
 /* In the child 0, which then exits with what it is told to run. */
 static pid_t start(void)
@@ -342,17 +456,38 @@ static pid_t start(void)
 	return pid;
 }
 
+/* Stop the collector, @last, when the others have exited. Did all go well? */
+static bool await_all(pid_t last, int lines, int totals, int stop)
+{
+	int status, left = WORKERS + 1;
+	bool well = true;
+	pid_t pid;
+
+	while ((pid = wait(&status)) > 0) {
+		if (pid != last && !--left)
+			chan_close(stop);
+		if (!status)
+			continue;
+		/* Whoever waits for the one that failed must not. */
+		well = false;
+		chan_close(lines);
+		if (pid == last)
+			chan_close(totals);
+	}
+	return well;
+}
+
 int main(int argc, char **argv)
 {
-	int lines, words, totals, status, i, failed = 0;
-	double begin = now(), seconds;
-	struct totals sum;
+	int lines, words, totals, stop, i;
+	pid_t last;
 	FILE *file;
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: %s FILE\n", argv[0]);
 		return 2;
 	}
+	begin = elapsed();
 	file = fopen(argv[1], "r");
 	if (!file)
 		die(argv[1]);
@@ -361,34 +496,17 @@ int main(int argc, char **argv)
 	lines = chan_create(GOCHAN_CHAN_VARLEN, sizeof(struct piece),
 			    LINES_AHEAD);
 	totals = chan_create(0, sizeof(struct totals), WORKERS);
+	stop = chan_create(0, 0, 0);
 	words = map_create(GOCHAN_MAP_VARLEN, MAX_WORD, sizeof(__u64));
 
+	last = start();
+	if (!last)
+		exit(collector(totals, stop, words));
 	if (!start())
 		exit(reader(lines, file));
 	for (i = 0; i < WORKERS; i++) {
 		if (!start())
 			exit(worker(i, lines, words, totals));
 	}
-	while (wait(&status) > 0) {
-		if (!status)
-			continue;
-		/* Whoever waits for the one that failed must not. */
-		failed = 1;
-		chan_close(lines);
-	}
-	if (failed)
-		return 1;
-	seconds = now() - begin;
-
-	/* The totals are in the channel, which has room for all of them. */
-	chan_close(totals);
-	sum = collect_totals(totals);
-	if (print_top(words) != sum.words) {
-		fprintf(stderr, "counts of words got lost on their way\n");
-		return 1;
-	}
-	printf("  %llu messages and %llu counts in %.3f s\n",
-	       (unsigned long long)sum.messages, (unsigned long long)sum.words,
-	       seconds);
-	return 0;
+	return await_all(last, lines, totals, stop) ? 0 : 1;
 }
