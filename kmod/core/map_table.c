@@ -300,7 +300,7 @@ int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
  */
 bool __gomap_is_large(const struct gomap *m)
 {
-	return __gomap_dir(m)->depth >= 8 && !(m->gfp & __GFP_ACCOUNT);
+	return m->nr_tables >= 256 && !(m->gfp & __GFP_ACCOUNT);
 }
 
 /*
