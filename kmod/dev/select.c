@@ -77,13 +77,13 @@ static int gochan_check_case(const struct gochan_select_case *u)
 		return u->pad ? -EINVAL : -EFAULT;
 	switch (u->op) {
 	case GOCHAN_CASE_SEND:
-		return u->events ? -EINVAL : 0;
+		return u->events || u->ok ? -EINVAL : 0;
 	case GOCHAN_CASE_RECV:
 		return u->events || (u->len && !u->buf) ? -EINVAL : 0;
 	case GOCHAN_CASE_POLL:
 		if (u->events & ~GOCHAN_POLL_EVENTS)
 			return -EINVAL;
-		return u->buf || u->len ? -EINVAL : 0;
+		return u->buf || u->len || u->ok ? -EINVAL : 0;
 	}
 	return -EINVAL;
 }

@@ -173,6 +173,7 @@ TEST(receive_at_the_end_is_ready)
 	EXPECT_EQ(0, run_select(s));
 	EXPECT_EQ(0, s->cases[0].ok);
 	EXPECT_EQ(8, s->cases[0].len);
+	EXPECT_EQ(0, s->values[0]);
 	s->cases[0].buf = 0;
 	s->cases[0].len = 0;
 	EXPECT_EQ(0, run_select(s));

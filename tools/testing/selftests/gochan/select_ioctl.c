@@ -301,7 +301,7 @@ TEST_F(bad_case, with_members_that_are_not_its_own)
 {
 	int event = new_event(1);
 
-	/* Only a poll has events. */
+	/* A send has no results, only a poll has events. */
 	self->c->events = EPOLLIN;
 	check_bad_case(-EINVAL, self);
 	*self->c = (struct gochan_select_case) {
@@ -312,14 +312,20 @@ TEST_F(bad_case, with_members_that_are_not_its_own)
 		.events = EPOLLOUT,
 	};
 	check_bad_case(-EINVAL, self);
+	self->c->events = 0;
+	self->c->ok = 1;
+	check_bad_case(-EINVAL, self);
 
 	/* A poll moves no message. */
 	*self->c = (struct gochan_select_case) {
 		.op = GOCHAN_CASE_POLL,
 		.fd = event,
 		.events = EPOLLIN,
-		.buf = (uintptr_t)&self->value,
+		.ok = 1,
 	};
+	check_bad_case(-EINVAL, self);
+	self->c->ok = 0;
+	self->c->buf = (uintptr_t)&self->value;
 	check_bad_case(-EINVAL, self);
 	self->c->buf = 0;
 	self->c->len = 1;

@@ -182,6 +182,7 @@ TEST(close_shows_a_sleeping_receive_the_end)
 	EXPECT_EQ(1, peer_join(peer));
 	EXPECT_EQ(0, s->cases[1].ok);
 	EXPECT_EQ(8, s->cases[1].len);
+	EXPECT_EQ(0, s->values[1]);
 	EXPECT_EQ(POISON_U64, s->values[0]);
 	check_info(a, 0, 0, 0, 0);
 	check_info(b, 0, 1, 0, 0);
