@@ -592,10 +592,10 @@ goslice_must_check(({							\
  * @p: pointer to an element, set for each turn
  * @s: the slice, evaluated once at the beginning
  *
- * The loop goes through the elements that the slice has when it begins, whatever
- * becomes of the slice: if the body appends to it and it moves, the loop goes
- * on in the old array. Elements are those of the moment of each turn. The loop
- * may be left in any way.
+ * The loop goes through the elements that the slice has when it begins,
+ * whatever becomes of the slice: if the body appends to it and it moves, the
+ * loop goes on in the old array. Elements are those of the moment of each
+ * turn. The loop may be left in any way.
  *
  * Context: As goslice_put(), if the slice may be changed or put meanwhile; any
  * context otherwise.

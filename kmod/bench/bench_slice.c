@@ -197,7 +197,9 @@ static const char *const bench_slice_op_names[BENCH_SLICE_OPS] = {
 	[BENCH_WALK] = "for_each",
 };
 
-static u64 bench_slice_results[BENCH_GROWABLES][BENCH_SLICE_OPS][BENCH_MAX_ROUNDS];
+/* Thousandths of a nanosecond. */
+static u64
+bench_slice_results[BENCH_GROWABLES][BENCH_SLICE_OPS][BENCH_MAX_ROUNDS];
 
 static int bench_time_append(const struct bench_growable *g,
 			     union bench_array *arrays, size_t nr, size_t n,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gochan_core: Go's channels and maps for kernel code. The module only offers
- * functions; what user space sees is in gochan.ko.
+ * gochan_core: Go's channels, maps and slices for kernel code. The module only
+ * offers functions; what user space sees is in gochan.ko.
  */
 
 #include <linux/module.h>
@@ -18,5 +18,5 @@ static void __exit gochan_core_exit(void)
 }
 module_exit(gochan_core_exit);
 
-MODULE_DESCRIPTION("Channels and maps with the semantics of Go, for kernel code");
+MODULE_DESCRIPTION("Channels, maps and slices with the semantics of Go, for kernel code");
 MODULE_LICENSE("GPL");
