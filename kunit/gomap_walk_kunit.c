@@ -378,7 +378,7 @@ static const struct scene scenes[] = {
 	{ 16, 14, 0 }, { 16, 60, 0 }, { 64, 100, 0 },
 	{ GMT_REAL, 100, 0 }, { GMT_REAL, 950, 0 },
 	{ 8, 60, 1 }, { 8, 60, 5 }, { 16, 60, 64 }, { 64, 100, 33 },
-	{ GMT_REAL, 100, 7 }, { GMT_REAL, 950, 200 },
+	{ GMT_REAL, 100, 7 }, { GMT_REAL, 950, 64 },
 };
 
 static void scene_desc(const struct scene *scene, char *desc)

@@ -276,7 +276,11 @@ TEST_F(fail_many, recv_loses_no_message)
 		check_info(self->fd, 0, 0, 0, 0);
 	}
 	EXPECT_LT(0, failures);
-	EXPECT_GE(2, lost);
+	/*
+	 * Two copies come after the messages were taken, and each may be hit
+	 * by two numbers in turn: a debug kernel allocates in some calls more.
+	 */
+	EXPECT_GE(4, lost);
 }
 
 /* A right that was not given after all must not count for AUTOCLOSE. */
