@@ -4,37 +4,10 @@
  * message is lost, doubled or half-written.
  */
 
-#include "gochan_test.h"
+#include "page_test.h"
 
 /* Long enough to tell "at once" from "slept until then". */
 #define LONG_MS		20000
-
-static size_t page;
-
-/* Three pages: the outer ones stay usable, the middle one is made bad. */
-static unsigned char *three_pages(void)
-{
-	page = sysconf(_SC_PAGESIZE);
-	return shared_alloc(3 * page);
-}
-
-static unsigned char *bad_page(int prot)
-{
-	unsigned char *mem = three_pages();
-
-	if (mprotect(mem + page, page, prot))
-		abort();
-	return mem + page;
-}
-
-static unsigned char *unmapped_page(void)
-{
-	unsigned char *mem = three_pages();
-
-	if (munmap(mem + page, page))
-		abort();
-	return mem + page;
-}
 
 /* Addresses that cannot be written to, for messages of 8 bytes. */
 FIXTURE(bad_dst) {

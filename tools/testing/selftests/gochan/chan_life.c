@@ -5,10 +5,9 @@
  */
 
 #include <dirent.h>
-#include <grp.h>
 #include <sys/socket.h>
 
-#include "fail_test.h"
+#include "quota_test.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME	0x00000080
@@ -897,48 +896,25 @@ TEST(fdinfo_counts_the_sleepers)
 
 /* Quotas. */
 
-#define PARAMETERS	"/sys/module/gochan/parameters/"
-#define OBJECTS		PARAMETERS "max_user_objects"
-#define BYTES		PARAMETERS "max_user_bytes"
-
 /* Two users nobody else is. */
 #define USER_A		51966
 #define USER_B		51967
 
 FIXTURE(quota) {
-	char objects[32];
-	char bytes[32];
+	struct quota_limits limits;
 	bool usable;
 };
 
 FIXTURE_SETUP(quota)
 {
-	if (read_text(OBJECTS, self->objects, sizeof(self->objects)) ||
-	    read_text(BYTES, self->bytes, sizeof(self->bytes)))
-		return;
-	/* Writing back what is there tells whether we may. */
-	self->usable = !geteuid() && !write_text(OBJECTS, self->objects) &&
-		       !write_text(BYTES, self->bytes);
+	self->usable = quota_save(&self->limits);
 }
 
 FIXTURE_TEARDOWN(quota)
 {
 	if (!self->usable)
 		return;
-	EXPECT_EQ(0, write_text(OBJECTS, self->objects));
-	EXPECT_EQ(0, write_text(BYTES, self->bytes));
-}
-
-/* Become a plain user, and open the device as one. */
-static bool become(uid_t uid)
-{
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
-	    setresuid(uid, uid, uid))
-		return false;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(gochan_dev);
-	gochan_dev = open(GOCHAN_DEVICE, O_RDWR | O_CLOEXEC);
-	return gochan_dev >= 0;
+	EXPECT_EQ(0, quota_restore(&self->limits));
 }
 
 /* Create until it fails; how many there are, and with what error it ended. */

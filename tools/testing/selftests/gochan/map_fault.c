@@ -5,36 +5,9 @@
  * changed or half-written.
  */
 
-#include <grp.h>
-
 #include "map_test.h"
-
-static size_t page;
-
-/* Three pages: the outer ones stay usable, the middle one is made bad. */
-static unsigned char *three_pages(void)
-{
-	page = sysconf(_SC_PAGESIZE);
-	return shared_alloc(3 * page);
-}
-
-static unsigned char *bad_page(int prot)
-{
-	unsigned char *mem = three_pages();
-
-	if (mprotect(mem + page, page, prot))
-		abort();
-	return mem + page;
-}
-
-static unsigned char *unmapped_page(void)
-{
-	unsigned char *mem = three_pages();
-
-	if (munmap(mem + page, page))
-		abort();
-	return mem + page;
-}
+#include "page_test.h"
+#include "quota_test.h"
 
 /* Memory that cannot be read. */
 
@@ -435,74 +408,24 @@ TEST_F(border, of_an_iteration_loses_nothing)
 
 /* Quotas. */
 
-#define BYTES		"/sys/module/gochan/parameters/max_user_bytes"
-#define OBJECTS		"/sys/module/gochan/parameters/max_user_objects"
-
 /* A user nobody else is. */
 #define USER		51968
 
-static int read_text(const char *path, char *text, size_t size)
-{
-	ssize_t len;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, size - 1);
-	close(fd);
-	text[len < 0 ? 0 : len] = '\0';
-	return len < 0 ? -EIO : 0;
-}
-
-static int write_text(const char *path, const char *text)
-{
-	ssize_t len = strlen(text);
-	int fd, ret = 0;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != len)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 FIXTURE(quota) {
-	char objects[32];
-	char bytes[32];
+	struct quota_limits limits;
 	bool usable;
 };
 
 FIXTURE_SETUP(quota)
 {
-	if (read_text(OBJECTS, self->objects, sizeof(self->objects)) ||
-	    read_text(BYTES, self->bytes, sizeof(self->bytes)))
-		return;
-	/* Writing back what is there tells whether we may. */
-	self->usable = !geteuid() && !write_text(OBJECTS, self->objects) &&
-		       !write_text(BYTES, self->bytes);
+	self->usable = quota_save(&self->limits);
 }
 
 FIXTURE_TEARDOWN(quota)
 {
 	if (!self->usable)
 		return;
-	EXPECT_EQ(0, write_text(OBJECTS, self->objects));
-	EXPECT_EQ(0, write_text(BYTES, self->bytes));
-}
-
-/* Become a plain user, and open the device as one. */
-static bool become(uid_t uid)
-{
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
-	    setresuid(uid, uid, uid))
-		return false;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(gochan_dev);
-	gochan_dev = open(GOCHAN_DEVICE, O_RDWR | O_CLOEXEC);
-	return gochan_dev >= 0;
+	EXPECT_EQ(0, quota_restore(&self->limits));
 }
 
 /* What a peer returns in the end: the line of its first failure, or 0. */
@@ -710,9 +633,8 @@ TEST_F(quota, does_not_bind_root)
  * for all n, until the call gets by without meeting the failure.
  */
 
-#define FAILSLAB	"/sys/kernel/debug/failslab/"
-#define FAIL_NTH	"/proc/self/fail-nth"
-#define FAIL_NTH_MAX	300
+/* A batch makes more allocations and copies than one message. */
+#define FAIL_MAX	300
 
 FIXTURE(fail_nth) {
 	int nth;
@@ -724,49 +646,13 @@ FIXTURE_SETUP(fail_nth)
 {
 	self->fd = new_u64_map();
 	self->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	/* Allocations that may sleep are spared unless told otherwise. */
-	self->usable = self->nth >= 0 &&
-		       !write_text(FAILSLAB "ignore-gfp-wait", "N");
-	if (!self->usable)
-		return;
-	write_text(FAILSLAB "verbose", "0");
-	write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-	write_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	self->usable = fail_nth_usable(self->nth);
 }
 
 FIXTURE_TEARDOWN(fail_nth)
 {
 	close(self->nth);
 	close(self->fd);
-}
-
-static void fail_nth_set(int nth, unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	/* While armed, the write itself may be what meets the failure. */
-	if (pwrite(nth, text, len, 0) != len &&
-	    pwrite(nth, text, len, 0) != len)
-		abort();
-}
-
-/* Disarms. Has the failure happened since it was asked for? */
-static bool fail_nth_hit(int nth)
-{
-	char text[16] = "";
-	bool hit;
-
-	/* A read that fails has met it in place of the call before. */
-	hit = pread(nth, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
-	fail_nth_set(nth, 0);
-	return hit;
-}
-
-static bool injected(int error)
-{
-	return error == -ENOMEM || error == -EFAULT;
 }
 
 TEST_F(fail_nth, create_fails_cleanly_or_succeeds)
@@ -780,7 +666,7 @@ TEST_F(fail_nth, create_fails_cleanly_or_succeeds)
 	usual_fd = new_u64_map();
 	close(usual_fd);
 	for (n = 1; hit; n++) {
-		ASSERT_GT(FAIL_NTH_MAX, n);
+		ASSERT_GT(FAIL_MAX, n);
 		fail_nth_set(self->nth, n);
 		fd = map_create_limited(0, 8, 8, 2000, 0);
 		hit = fail_nth_hit(self->nth);
@@ -811,7 +697,7 @@ TEST_F(fail_nth, put_leaves_the_map_as_it_was)
 		for (n = 1; ; n++) {
 			bool hit;
 
-			ASSERT_GT(FAIL_NTH_MAX, n);
+			ASSERT_GT(FAIL_MAX, n);
 			fail_nth_set(self->nth, n);
 			ret = put_u64(self->fd, scramble(i), i);
 			hit = fail_nth_hit(self->nth);
@@ -846,7 +732,7 @@ TEST_F(fail_nth, batch_reports_what_it_has_done)
 	for (n = 1; hit; n++) {
 		struct gochan_map_info info;
 
-		ASSERT_GT(FAIL_NTH_MAX, n);
+		ASSERT_GT(FAIL_MAX, n);
 		fd = new_u64_map();
 		b = u64_batch(k, v, NULL, 1000);
 		b.done = 0;
@@ -882,7 +768,7 @@ TEST_F(fail_nth, take_loses_no_entry)
 	fd = new_map(0, 8, sizeof(value));
 	memset(value, 3, sizeof(value));
 	for (n = 1; hit; n++) {
-		ASSERT_GT(FAIL_NTH_MAX, n);
+		ASSERT_GT(FAIL_MAX, n);
 		EXPECT_EQ(0, map_put(fd, &key, 8, value, sizeof(value), 0));
 		fail_nth_set(self->nth, n);
 		ret = map_take(fd, &key, 8, got, sizeof(got));
