@@ -241,8 +241,9 @@ TEST_F(fail_many, send_fails_cleanly_or_succeeds)
 	EXPECT_LT(0, failures);
 }
 
-/* As for a single receive: only a failing copy to the user may lose any. */
-TEST_F(fail_many, recv_loses_no_message)
+/* Receives with the n-th event failing, for all n. How many batches went? */
+static unsigned int lost_by_failures(struct __test_metadata *_metadata,
+				     FIXTURE_DATA(fail_many) *self)
 {
 	static char in[BATCH * ELEM], out[BATCH * ELEM];
 	unsigned int n, failures = 0, lost = 0;
@@ -250,8 +251,6 @@ TEST_F(fail_many, recv_loses_no_message)
 	bool hit = true;
 	int ret;
 
-	if (!self->usable)
-		SKIP(return, "no fault injection");
 	memset(in, 'x', sizeof(in));
 	for (n = 1; hit; n++) {
 		ASSERT_GT(FAIL_NTH_MAX, n);
@@ -276,11 +275,17 @@ TEST_F(fail_many, recv_loses_no_message)
 		check_info(self->fd, 0, 0, 0, 0);
 	}
 	EXPECT_LT(0, failures);
-	/*
-	 * Two copies come after the messages were taken, and each may be hit
-	 * by two numbers in turn: a debug kernel allocates in some calls more.
-	 */
-	EXPECT_GE(4, lost);
+	return lost;
+}
+
+/* As for a single receive: only a failing copy to the user may lose any. */
+TEST_F(fail_many, recv_loses_no_message)
+{
+	if (!self->usable)
+		SKIP(return, "no fault injection");
+	EXPECT_LT(0, lost_by_failures(_metadata, self));
+	ASSERT_TRUE(fail_copies_alone(true));
+	EXPECT_EQ(2, lost_by_failures(_metadata, self));
 }
 
 /* A right that was not given after all must not count for AUTOCLOSE. */

@@ -10,6 +10,7 @@
 #include "gochan_test.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
 #define FAIL_NTH	"/proc/self/fail-nth"
 #define FAIL_NTH_MAX	200
 
@@ -41,16 +42,30 @@ static inline int write_text(const char *path, const char *text)
 	return ret;
 }
 
+/*
+ * A debug kernel allocates in some calls more than in others: pages for slabs
+ * and stack traces, objects for its own books. The n-th event of one call is
+ * then not that of the next, and how many of them do something cannot be
+ * counted. The user copies alone can: they are the same in each call.
+ */
+static inline bool fail_copies_alone(bool alone)
+{
+	/* No cache is marked for the filter, and no page is of that order. */
+	return !write_text(FAILSLAB "cache-filter", alone ? "Y" : "N") &&
+	       !write_text(FAIL_PAGE "min-order", alone ? "64" : "1");
+}
+
 /* Set up, as fail-nth spares allocations that may sleep unless told otherwise. */
 static inline bool fail_nth_usable(int nth)
 {
 	if (nth < 0 || write_text(FAILSLAB "ignore-gfp-wait", "N"))
 		return false;
 	write_text(FAILSLAB "verbose", "0");
-	write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	write_text(FAIL_PAGE "ignore-gfp-wait", "N");
+	write_text(FAIL_PAGE "verbose", "0");
 	write_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
-	return true;
+	/* The settings outlive a test and its program. */
+	return fail_copies_alone(false);
 }
 
 static inline void fail_nth_set(int nth, unsigned int n)

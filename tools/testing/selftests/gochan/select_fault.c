@@ -298,23 +298,22 @@ TEST_F(fail_select, blocked_in_64_cases_fails_cleanly)
 	EXPECT_EQ(1, event_take(event));
 }
 
-/* As for a single receive: only a failing copy to the user may lose any. */
-TEST_F(fail_select, receive_loses_no_message)
+/* Receives with the n-th event failing, for all n. How many messages went? */
+static unsigned int lost_by_failures(struct __test_metadata *_metadata,
+				     FIXTURE_DATA(fail_select) *self)
 {
 	unsigned int n, failures = 0, lost = 0;
 	int event = new_event(0), fd, ret;
 	struct gochan_info info;
 	bool hit = true;
 
-	if (!self->usable)
-		SKIP(return, "no fault injection");
 	fd = self->fds[33];
-	for (n = 2; hit; n++) {
+	for (n = 1; hit; n++) {
 		ASSERT_GT(SELECT_NTH_MAX, n);
 		fill_cases(self->s, self->fds, event, self->in, self->out);
 		memset(self->in, n, ELEM);
 		ASSERT_EQ(0, chan_try_send(fd, self->in, ELEM));
-		fail_nth_set(self->nth, n / 2);
+		fail_nth_set(self->nth, n);
 		ret = chan_ioctl(gochan_dev, GOCHAN_IOC_SELECT, &self->s->args);
 		hit = fail_nth_hit(self->nth);
 		ASSERT_EQ(0, chan_info(fd, &info));
@@ -332,9 +331,19 @@ TEST_F(fail_select, receive_loses_no_message)
 			ASSERT_EQ(1, drain(fd, 1));
 	}
 	EXPECT_LT(0, failures);
-	/* The message, its case, and the index, each twice. */
-	EXPECT_GE(6, lost);
-	TH_LOG("%u failures, %u of them late", failures, lost);
+	close(event);
+	return lost;
+}
+
+/* As for a single receive: only a failing copy to the user may lose any. */
+TEST_F(fail_select, receive_loses_no_message)
+{
+	if (!self->usable)
+		SKIP(return, "no fault injection");
+	EXPECT_LT(0, lost_by_failures(_metadata, self));
+	ASSERT_TRUE(fail_copies_alone(true));
+	/* The message, its case, and the index. */
+	EXPECT_EQ(3, lost_by_failures(_metadata, self));
 }
 
 TEST_HARNESS_MAIN
