@@ -166,7 +166,7 @@ struct gochan *gochan_get_from_fd(int fd, fmode_t mode);
  */
 static inline int __must_check gochan_send(struct gochan *ch, const void *src)
 {
-	const struct gochan_wait wait = {
+	static const struct gochan_wait wait = {
 		.state = TASK_INTERRUPTIBLE,
 		.deadline = KTIME_MAX,
 	};
@@ -186,7 +186,7 @@ static inline int __must_check gochan_send(struct gochan *ch, const void *src)
 static inline int __must_check gochan_send_killable(struct gochan *ch,
 						    const void *src)
 {
-	const struct gochan_wait wait = {
+	static const struct gochan_wait wait = {
 		.state = TASK_KILLABLE,
 		.deadline = KTIME_MAX,
 	};
@@ -245,7 +245,7 @@ static inline int __must_check gochan_try_send(struct gochan *ch,
 static inline int __must_check gochan_recv(struct gochan *ch, void *dst,
 					   bool *ok)
 {
-	const struct gochan_wait wait = {
+	static const struct gochan_wait wait = {
 		.state = TASK_INTERRUPTIBLE,
 		.deadline = KTIME_MAX,
 	};
@@ -265,7 +265,7 @@ static inline int __must_check gochan_recv(struct gochan *ch, void *dst,
 static inline int __must_check gochan_recv_killable(struct gochan *ch,
 						    void *dst, bool *ok)
 {
-	const struct gochan_wait wait = {
+	static const struct gochan_wait wait = {
 		.state = TASK_KILLABLE,
 		.deadline = KTIME_MAX,
 	};

@@ -42,7 +42,7 @@ void __gochan_store(struct gochan *ch, const void *src, u32 len)
 		*(u32 *)slot = len;
 		slot += sizeof(u32);
 	}
-	memcpy(slot, src, len);
+	gochan_copy(slot, src, len);
 	ch->sendx = gochan_next_slot(ch, ch->sendx);
 }
 
@@ -57,9 +57,9 @@ u32 __gochan_fetch(struct gochan *ch, void *dst)
 		slot += sizeof(u32);
 	}
 	if (dst)
-		memcpy(dst, slot, len);
+		gochan_copy(dst, slot, len);
 	/* What was received must not be found in memory again. */
-	memset(slot, 0, len);
+	gochan_zero(slot, len);
 	ch->recvx = gochan_next_slot(ch, ch->recvx);
 	return len;
 }
@@ -105,7 +105,7 @@ static int gochan_serve_receiver(struct wait_queue_entry *wqe,
 		return 0;
 	if (x) {
 		if (w->dst)
-			memcpy(w->dst, x->src, x->len);
+			gochan_copy(w->dst, x->src, x->len);
 		w->len = x->len;
 		w->ok = true;
 		x->err = 0;
@@ -144,7 +144,7 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
 		if (ch->cap)
 			__gochan_store(ch, w->src, w->len);
 		else if (x->dst)
-			memcpy(x->dst, w->src, w->len);
+			gochan_copy(x->dst, w->src, w->len);
 		x->len = w->len;
 		x->err = 0;
 		w->ok = true;
@@ -157,15 +157,21 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
  * State changes.
  */
 
-int __gochan_send(struct gochan *ch, const void *src, u32 len)
+/* Send to a receiver that sleeps; -EAGAIN if there is none. */
+static noinline int __gochan_send_receiver(struct gochan *ch, const void *src, u32 len)
 {
 	struct gochan_xfer x = { .src = src, .len = len };
 
+	return __gochan_offer(ch, &ch->recvq, &x);
+}
+
+int __gochan_send(struct gochan *ch, const void *src, u32 len)
+{
 	lockdep_assert_held(&ch->lock);
 
 	if (ch->closed)
 		return -EPIPE;
-	if (!__gochan_offer(ch, &ch->recvq, &x))
+	if (ch->recvq.nr && !__gochan_send_receiver(ch, src, len))
 		return 0;
 	if (ch->len == ch->cap)
 		return -EAGAIN;
@@ -176,10 +182,17 @@ int __gochan_send(struct gochan *ch, const void *src, u32 len)
 	return 0;
 }
 
+/* Let a sender that sleeps fill the slot just freed; -EAGAIN if there is none. */
+static noinline int __gochan_refill(struct gochan *ch)
+{
+	struct gochan_xfer x = { };
+
+	return __gochan_offer(ch, &ch->sendq, &x);
+}
+
 /* Receive from the ring, which is not empty. */
 static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 {
-	struct gochan_xfer x = { };
 	u32 head = __gochan_head_len(ch);
 
 	if (dst && head > *len) {
@@ -188,7 +201,7 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 	}
 	*len = __gochan_fetch(ch, dst);
 	/* Who still waits to send when the channel is closed has failed. */
-	if (!ch->closed && !__gochan_offer(ch, &ch->sendq, &x)) {
+	if (ch->sendq.nr && !ch->closed && !__gochan_refill(ch)) {
 		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
 		return 0;
 	}
@@ -202,7 +215,7 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 }
 
 /* Receive from a sender that sleeps on a rendezvous channel. */
-static int __gochan_recv_sender(struct gochan *ch, void *dst, size_t *len)
+static noinline int __gochan_recv_sender(struct gochan *ch, void *dst, size_t *len)
 {
 	struct gochan_xfer x = { .dst = dst, .len = dst ? *len : 0 };
 	int err = __gochan_offer(ch, &ch->sendq, &x);
@@ -218,7 +231,7 @@ static size_t gochan_recv_end(const struct gochan *ch, void *dst)
 	if (ch->varlen)
 		return 0;
 	if (dst)
-		memset(dst, 0, ch->elem_size);
+		gochan_zero(dst, ch->elem_size);
 	return ch->elem_size;
 }
 
@@ -402,7 +415,7 @@ static noinline int gochan_block_recv(struct gochan *ch, void *dst, size_t *len,
 }
 
 /* Go's nil channel: nobody is ever on the other side. */
-int gochan_block_nil(const struct gochan_wait *wait)
+noinline int gochan_block_nil(const struct gochan_wait *wait)
 {
 	struct gochan_sleeper s;
 
@@ -467,8 +480,19 @@ static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
 	return err;
 }
 
+/* For who does not want to know whether it was a value or the end. */
+static noinline int gochan_recv_whichever(struct gochan *ch, void *dst,
+					  size_t *len,
+					  const struct gochan_wait *wait)
+{
+	bool ok;
+
+	return gochan_do_recv(ch, dst, len, &ok, wait);
+}
+
 /*
- * Entry points.
+ * Entry points. Those that a message takes are flat: each has a copy of the whole
+ * path in it, but for what happens when somebody sleeps.
  */
 
 /**
@@ -486,7 +510,7 @@ static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
  * deadline or a signal; or -EBADF if it is a timer's. The value was sent only
  * if 0 is returned.
  */
-int gochan_send_wait(struct gochan *ch, const void *src,
+__flatten int gochan_send_wait(struct gochan *ch, const void *src,
 		     const struct gochan_wait *wait)
 {
 	if (!ch)
@@ -509,7 +533,7 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_wait, GOCHAN_NS);
  * Return: as gochan_send_wait(), or -EMSGSIZE if the message is longer than an
  * element, or -EINVAL if it is shorter and the channel has no variable length.
  */
-int gochan_send_msg(struct gochan *ch, const void *src, size_t len,
+__flatten int gochan_send_msg(struct gochan *ch, const void *src, size_t len,
 		    const struct gochan_wait *wait)
 {
 	int err;
@@ -538,16 +562,17 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_msg, GOCHAN_NS);
  * receive, -EAGAIN without @wait, or else -ETIMEDOUT or -ERESTARTSYS after the
  * deadline or a signal. A value was taken only if 0 is returned.
  */
-int gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
+__flatten int gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
 		     const struct gochan_wait *wait)
 {
-	bool dummy_ok;
 	size_t len;
 
 	if (!ch)
 		return gochan_block_nil(wait);
 	len = ch->elem_size;
-	return gochan_do_recv(ch, dst, &len, ok ?: &dummy_ok, wait);
+	if (!ok)
+		return gochan_recv_whichever(ch, dst, &len, wait);
+	return gochan_do_recv(ch, dst, &len, ok, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_wait, GOCHAN_NS);
 
@@ -568,18 +593,18 @@ EXPORT_SYMBOL_NS_GPL(gochan_recv_wait, GOCHAN_NS);
  * Return: as gochan_recv_wait(), or -EMSGSIZE if there is too little room; the
  * message is then still in the channel.
  */
-int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len, bool *ok,
+__flatten int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len, bool *ok,
 		    const struct gochan_wait *wait)
 {
-	bool dummy_ok;
-
 	if (!ch)
 		return gochan_block_nil(wait);
 	if (dst && *len < ch->elem_size && (wait || !ch->varlen)) {
 		*len = ch->elem_size;
 		return -EMSGSIZE;
 	}
-	return gochan_do_recv(ch, dst, len, ok ?: &dummy_ok, wait);
+	if (!ok)
+		return gochan_recv_whichever(ch, dst, len, wait);
+	return gochan_do_recv(ch, dst, len, ok, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_msg, GOCHAN_NS);
 

@@ -28,6 +28,7 @@
 #include <linux/gotimer.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 /**
@@ -115,6 +116,26 @@ static inline void *gochan_slot(struct gochan *ch, u32 index)
 static inline u32 gochan_next_slot(const struct gochan *ch, u32 index)
 {
 	return index + 1 == ch->cap ? 0 : index + 1;
+}
+
+/*
+ * Copy a message. One word, a number or a pointer, is what most channels carry;
+ * a call for that costs more than the copy.
+ */
+static inline void gochan_copy(void *dst, const void *src, u32 len)
+{
+	if (likely(len == sizeof(u64)))
+		memcpy(dst, src, sizeof(u64));
+	else
+		memcpy(dst, src, len);
+}
+
+static inline void gochan_zero(void *dst, u32 len)
+{
+	if (likely(len == sizeof(u64)))
+		memset(dst, 0, sizeof(u64));
+	else
+		memset(dst, 0, len);
 }
 
 /* Length of the oldest message in the ring. */
@@ -210,8 +231,21 @@ void gochan_cancel(struct gochan_waiter *w);
 int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
 void __gochan_serve(struct gochan_queue *q);
-void __gochan_notify(struct gochan_queue *q, __poll_t events);
+void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events);
 void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget);
 void __gochan_notify_all(struct gochan_queue *q);
+
+/*
+ * Wake the poll watchers of a queue, under the channel's lock. A queue that
+ * looks empty is left alone without its own lock. No watcher is missed: it is
+ * added before gochan_poll() takes the channel's lock to look at the state.
+ * Either that was before our caller took the lock, then the entry is visible
+ * here; or it comes later and sees the state our caller left.
+ */
+static inline void __gochan_notify(struct gochan_queue *q, __poll_t events)
+{
+	if (waitqueue_active(&q->wq))	/* ordered by the channel's lock */
+		__gochan_notify_watchers(q, events);
+}
 
 #endif /* _GOCHAN_INTERNAL_H */

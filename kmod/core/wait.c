@@ -319,21 +319,16 @@ void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget)
 }
 
 /**
- * __gochan_notify - wake the poll watchers of a queue
+ * __gochan_notify_watchers - wake the poll watchers of a queue
  * @q: the queue; it has no waiters that want to be served
  * @events: what has become possible
  *
- * A queue that looks empty is left alone without its lock. No watcher is
- * missed: it is added before gochan_poll() takes the channel's lock to look at
- * the state. Either that was before our caller took the lock, then the entry
- * is visible here; or it comes later and sees the state our caller left.
+ * Call it through __gochan_notify().
  *
  * Context: Any but NMI. The channel's lock is held.
  */
-void __gochan_notify(struct gochan_queue *q, __poll_t events)
+void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events)
 {
-	if (!waitqueue_active(&q->wq))	/* ordered by the channel's lock */
-		return;
 	spin_lock(&q->wq.lock);
 	__wake_up_locked_key(&q->wq, TASK_NORMAL, poll_to_key(events));
 	spin_unlock(&q->wq.lock);
