@@ -49,6 +49,87 @@ static const struct gochan_op *gochan_find_op(const struct gochan_op *ops,
 	return NULL;
 }
 
+/*
+ * Arguments are a few words. Copied one by one, in one section of access to user
+ * memory, they take a third of the instructions of copy_from_user(), which looks
+ * at the bounds of what it copies.
+ */
+
+/*
+ * Copy an argument in that has the size known here, and see to it that it can
+ * be written if it has to be. Return false if that cannot be done.
+ */
+static bool gochan_arg_in(union gochan_arg *arg, void __user *uptr,
+			  const struct gochan_op *op)
+{
+	unsigned long *to = (unsigned long *)arg;
+	unsigned long __user *from = uptr;
+	const u32 words = op->size / sizeof(long);
+	u32 i;
+
+	if (!IS_ALIGNED((unsigned long)uptr, sizeof(long)) ||
+	    !user_access_begin(from, op->size))
+		return false;
+	for (i = 0; i < words; i++)
+		unsafe_get_user(to[i], from + i, fault);
+	/* What is behind a smaller argument may be read, but not be touched. */
+	if (arg->size != op->size)
+		goto fault;
+	for (i = 0; op->irrevocable && i < words; i++)
+		unsafe_put_user(to[i], from + i, fault);
+	user_access_end();
+	return true;
+
+fault:
+	user_access_end();
+	return false;
+}
+
+/* As above, for a caller that knows fewer members or more, or any other. */
+static int gochan_arg_in_any_size(union gochan_arg *arg, void __user *uptr,
+				  const struct gochan_op *op)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)uptr))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	/* As other extensible structs do: no scan of arbitrary length. */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(arg, op->size, uptr, size);
+	if (err)
+		return err;
+	arg->size = size;
+	if (op->irrevocable && gochan_probe_write(uptr, min(size, op->size)))
+		return -EFAULT;
+	return 0;
+}
+
+/* Copy results out, of an argument of @size bytes. */
+static bool gochan_arg_out(void __user *uptr, const union gochan_arg *arg,
+			   u32 size)
+{
+	const unsigned long *from = (const unsigned long *)arg;
+	unsigned long __user *to = uptr;
+	u32 i;
+
+	if (!IS_ALIGNED((unsigned long)uptr | size, sizeof(long)))
+		return !copy_to_user(uptr, arg, size);
+	if (!user_access_begin(to, size))
+		return false;
+	for (i = 0; i < size / sizeof(long); i++)
+		unsafe_put_user(from[i], to + i, fault);
+	user_access_end();
+	return true;
+
+fault:
+	user_access_end();
+	return false;
+}
+
 /**
  * gochan_dispatch - run an ioctl
  * @ops: the commands of this kind of file
@@ -81,26 +162,18 @@ long gochan_dispatch(const struct gochan_op *ops, size_t nr_ops,
 	if (!op->min_size)
 		return uarg ? -EINVAL : op->fn(file, NULL);
 
-	if (get_user(size, (u32 __user *)uptr))
-		return -EFAULT;
-	if (size < op->min_size)
-		return -EINVAL;
-	/* As other extensible structs do: no scan of arbitrary length. */
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	ret = copy_struct_from_user(&arg, op->size, uptr, size);
-	if (ret)
-		return ret;
-	arg.size = size;
-	size = min(size, op->size);
-
-	if (op->irrevocable && gochan_probe_write(uptr, size))
-		return -EFAULT;
+	size = op->size;
+	if (!gochan_arg_in(&arg, uptr, op)) {
+		ret = gochan_arg_in_any_size(&arg, uptr, op);
+		if (ret)
+			return ret;
+		size = min(arg.size, op->size);
+	}
 	ret = op->fn(file, &arg);
 	if (!op->out || (ret < 0 && !op->partial))
 		return ret;
 	/* The first error is the one to report. */
-	if (copy_to_user(uptr, &arg, size) && ret >= 0)
+	if (!gochan_arg_out(uptr, &arg, size) && ret >= 0)
 		return -EFAULT;
 	return ret;
 }
