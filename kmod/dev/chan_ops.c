@@ -67,16 +67,24 @@ void gochan_unstage(void *stack, void *stage)
 		kvfree(stage);
 }
 
-static int gochan_file_send(struct gochan_chan_obj *co,
-			    const struct gochan_user_msg *msg,
+/* A message of one word, as most are. */
+static int gochan_send_word(struct gochan_chan_obj *co, const void __user *buf,
 			    const struct gochan_wait *wait)
+{
+	u64 word;
+
+	if (get_user(word, (const u64 __user *)buf))
+		return -EFAULT;
+	return gochan_send_msg(co->ch, &word, sizeof(word), wait);
+}
+
+static noinline int gochan_send_staged(struct gochan_chan_obj *co,
+				       const struct gochan_user_msg *msg,
+				       const struct gochan_wait *wait)
 {
 	u8 stack[GOCHAN_STACK_MSG] __aligned(8);
 	void *stage;
 	int err;
-
-	if (msg->len > co->elem_size)
-		return -EMSGSIZE;
 
 	stage = gochan_stage(stack, sizeof(stack), msg->len);
 	if (!stage)
@@ -87,6 +95,17 @@ static int gochan_file_send(struct gochan_chan_obj *co,
 		err = gochan_send_msg(co->ch, stage, msg->len, wait);
 	gochan_unstage(stack, stage);
 	return err;
+}
+
+static int gochan_file_send(struct gochan_chan_obj *co,
+			    const struct gochan_user_msg *msg,
+			    const struct gochan_wait *wait)
+{
+	if (msg->len > co->elem_size)
+		return -EMSGSIZE;
+	if (msg->len == sizeof(u64))
+		return gochan_send_word(co, msg->buf, wait);
+	return gochan_send_staged(co, msg, wait);
 }
 
 static int gochan_recv_or_peek(struct gochan_chan_obj *co, void *dst,
@@ -120,18 +139,33 @@ static int gochan_recv_staged(struct gochan_chan_obj *co, void *stage,
 	return 0;
 }
 
-static int gochan_file_recv(struct gochan_chan_obj *co,
+/* A message of one word, from a channel that has no others. */
+static int gochan_recv_word(struct gochan_chan_obj *co,
 			    struct gochan_user_msg *msg,
 			    const struct gochan_wait *wait)
+{
+	u64 __user *buf = msg->buf;
+	u64 word;
+	int err;
+
+	/* As gochan_probe_write(). */
+	if (get_user(word, buf) || put_user(word, buf))
+		return -EFAULT;
+	msg->len = sizeof(word);
+	err = gochan_recv_msg(co->ch, &word, &msg->len, &msg->ok, wait);
+	if (!err && msg->ok && put_user(word, buf))
+		return -EFAULT;
+	return err;
+}
+
+static noinline int gochan_recv_any(struct gochan_chan_obj *co,
+				    struct gochan_user_msg *msg,
+				    const struct gochan_wait *wait)
 {
 	u8 stack[GOCHAN_STACK_MSG] __aligned(8);
 	void *stage;
 	int err;
 
-	if (msg->discard)
-		return gochan_recv_staged(co, NULL, 0, msg, wait);
-	if (msg->len < co->elem_size)
-		return -EMSGSIZE;
 	if (gochan_probe_write(msg->buf, co->elem_size))
 		return -EFAULT;
 
@@ -151,6 +185,19 @@ static int gochan_file_recv(struct gochan_chan_obj *co,
 	err = gochan_recv_staged(co, stage, co->elem_size, msg, wait);
 	gochan_unstage(stack, stage);
 	return err;
+}
+
+static __always_inline int gochan_file_recv(struct gochan_chan_obj *co,
+			    struct gochan_user_msg *msg,
+			    const struct gochan_wait *wait)
+{
+	if (msg->discard)
+		return gochan_recv_staged(co, NULL, 0, msg, wait);
+	if (msg->len < co->elem_size)
+		return -EMSGSIZE;
+	if (co->elem_size == sizeof(u64) && !co->varlen && !msg->peek)
+		return gochan_recv_word(co, msg, wait);
+	return gochan_recv_any(co, msg, wait);
 }
 
 /*
@@ -179,30 +226,33 @@ static ktime_t gochan_host_time(ktime_t time)
  * @file: the channel's file
  * @flags: GOCHAN_MSG_NONBLOCK, GOCHAN_MSG_REALTIME
  * @deadline: as the user gave it
- * @wait: filled in
+ * @wait: room for what there is to tell
  *
  * Context: Process context.
- * Return: @wait, or NULL, as the core has it.
+ * Return: how, for the core, valid as long as @wait; or NULL.
  */
 const struct gochan_wait *gochan_msg_wait(struct file *file, u32 flags,
 					  u64 deadline,
 					  struct gochan_wait *wait)
 {
-	if (file->f_flags & O_NONBLOCK || flags & GOCHAN_MSG_NONBLOCK)
-		return NULL;
-	*wait = (struct gochan_wait) {
+	static const struct gochan_wait forever = {
 		.state = TASK_INTERRUPTIBLE,
-		.clock = CLOCK_MONOTONIC,
 		.deadline = KTIME_MAX,
 	};
+
+	if (file->f_flags & O_NONBLOCK || flags & GOCHAN_MSG_NONBLOCK)
+		return NULL;
 	/* Later than ktime_t can say, in 292 years, is never. */
 	if (deadline >= KTIME_MAX)
-		return wait;
-	wait->deadline = deadline;
-	if (flags & GOCHAN_MSG_REALTIME)
+		return &forever;
+	wait->state = TASK_INTERRUPTIBLE;
+	if (flags & GOCHAN_MSG_REALTIME) {
 		wait->clock = CLOCK_REALTIME;
-	else
-		wait->deadline = gochan_host_time(wait->deadline);
+		wait->deadline = deadline;
+	} else {
+		wait->clock = CLOCK_MONOTONIC;
+		wait->deadline = gochan_host_time(deadline);
+	}
 	return wait;
 }
 
