@@ -341,6 +341,8 @@ gochan_map_new(const struct gochan_map_create *arg)
 	mf->key_size = arg->key_size;
 	mf->value_size = arg->value_size;
 	mf->varlen = arg->flags & GOCHAN_MAP_VARLEN;
+	mf->words = !mf->varlen && arg->key_size == sizeof(u64) &&
+		    arg->value_size == sizeof(u64);
 	mf->max_entries = arg->max_entries;
 	refcount_set(&mf->refs, 1);
 	mutex_init(&mf->lock);

@@ -24,6 +24,7 @@
  * @key_size: the map's key size; invariant
  * @value_size: the map's value size; invariant
  * @varlen: keys have a length of their own; invariant
+ * @words: keys and values have eight bytes; invariant
  * @max_entries: the limit, or 0; invariant
  * @lock: protects @charged, and what the charge is computed from
  * @charged: bytes charged; protected by @lock
@@ -38,6 +39,7 @@ struct gochan_map_file {
 	u32 key_size;
 	u32 value_size;
 	bool varlen;
+	bool words;
 	u64 max_entries;
 
 	struct mutex lock;	/* protects the charge */
@@ -65,14 +67,14 @@ static inline size_t gochan_copy_in(void *to, u64 from, size_t len)
 {
 	if (from != (unsigned long)from)
 		return len;
-	return copy_from_user(to, u64_to_user_ptr(from), len);
+	return gochan_get_user(to, u64_to_user_ptr(from), len);
 }
 
 static inline size_t gochan_copy_out(u64 to, const void *from, size_t len)
 {
 	if (to != (unsigned long)to)
 		return len;
-	return copy_to_user(u64_to_user_ptr(to), from, len);
+	return gochan_put_user(u64_to_user_ptr(to), from, len);
 }
 
 static inline int gochan_probe_out(u64 to, size_t len)

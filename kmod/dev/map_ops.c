@@ -80,14 +80,48 @@ static int gochan_get_value(struct gochan_map_file *mf, const void *key,
 	return err;
 }
 
-static long gochan_map_get(struct file *file, union gochan_arg *arg)
+/*
+ * Maps from words to words, that is numbers and handles, are the most common.
+ * They need no room for long keys and values, which would have to be zeroed.
+ */
+static bool gochan_is_words(const struct gochan_map_file *mf,
+			    const struct gochan_map_entry *e)
 {
-	const struct gochan_map_entry *e = &arg->map_entry;
-	struct gochan_map_file *mf = file->private_data;
+	return mf->words && e->key_len == sizeof(u64) &&
+	       e->value_len == sizeof(u64);
+}
+
+static int gochan_get_word(struct gochan_map_file *mf,
+			   const struct gochan_map_entry *e)
+{
+	u64 key, value;
+
+	if (gochan_copy_in(&key, e->key, sizeof(key)))
+		return -EFAULT;
+	if (!gomap_get(&mf->map, &key, &value))
+		return -ENOENT;
+	return gochan_copy_out(e->value, &value, sizeof(value)) ? -EFAULT : 0;
+}
+
+static int gochan_put_word(struct gochan_map_file *mf,
+			   const struct gochan_map_entry *e,
+			   enum gomap_put_how how)
+{
+	u64 key, value;
+
+	if (gochan_copy_in(&key, e->key, sizeof(key)) ||
+	    gochan_copy_in(&value, e->value, sizeof(value)))
+		return -EFAULT;
+	return gochan_map_store(mf, &key, &value, how);
+}
+
+static noinline int gochan_get_any(struct gochan_map_file *mf,
+				   const struct gochan_map_entry *e)
+{
 	struct gochan_map_key k;
 	const void *key;
 
-	if (e->flags || (!gochan_no_value(e) && e->value_len != mf->value_size))
+	if (!gochan_no_value(e) && e->value_len != mf->value_size)
 		return -EINVAL;
 	key = gochan_key_in(mf, &k, e->key, e->key_len);
 	if (IS_ERR(key))
@@ -95,6 +129,18 @@ static long gochan_map_get(struct file *file, union gochan_arg *arg)
 	if (gochan_no_value(e))
 		return gomap_contains(&mf->map, key) ? 0 : -ENOENT;
 	return gochan_get_value(mf, key, e);
+}
+
+static long gochan_map_get(struct file *file, union gochan_arg *arg)
+{
+	const struct gochan_map_entry *e = &arg->map_entry;
+	struct gochan_map_file *mf = file->private_data;
+
+	if (e->flags)
+		return -EINVAL;
+	if (gochan_is_words(mf, e))
+		return gochan_get_word(mf, e);
+	return gochan_get_any(mf, e);
 }
 
 /**
@@ -134,25 +180,28 @@ int gochan_put_how(u32 flags, enum gomap_put_how *how)
 int gochan_map_store(struct gochan_map_file *mf, const void *key,
 		     const void *value, enum gomap_put_how how)
 {
-	int err = 0;
+	int err;
 
-	if (how != GOMAP_EXISTING)
-		err = gochan_map_room(mf, key);
+	/* Overwriting takes no room. Where nothing was inserted, try that. */
+	if (how == GOMAP_ANY && !atomic_long_read(&mf->credit)) {
+		err = gomap_put(&mf->map, key, value, GOMAP_EXISTING,
+				GFP_KERNEL);
+		if (err != -ENOENT)
+			return err;
+	}
+	err = how == GOMAP_EXISTING ? 0 : gochan_map_room(mf, key);
 	return err ?: gomap_put(&mf->map, key, value, how, GFP_KERNEL);
 }
 
-static long gochan_map_put(struct file *file, union gochan_arg *arg)
+static noinline int gochan_put_any(struct gochan_map_file *mf,
+				   const struct gochan_map_entry *e,
+				   enum gomap_put_how how)
 {
-	const struct gochan_map_entry *e = &arg->map_entry;
-	struct gochan_map_file *mf = file->private_data;
-	enum gomap_put_how how;
 	struct gochan_map_key k;
 	struct gochan_stage s;
 	const void *key;
-	int err = gochan_put_how(e->flags, &how);
+	int err;
 
-	if (err)
-		return err;
 	if (e->value_len != mf->value_size)
 		return -EINVAL;
 	key = gochan_key_in(mf, &k, e->key, e->key_len);
@@ -167,6 +216,20 @@ static long gochan_map_put(struct file *file, union gochan_arg *arg)
 		err = gochan_map_store(mf, key, s.p, how);
 	gochan_stage_free(&s);
 	return err;
+}
+
+static long gochan_map_put(struct file *file, union gochan_arg *arg)
+{
+	const struct gochan_map_entry *e = &arg->map_entry;
+	struct gochan_map_file *mf = file->private_data;
+	enum gomap_put_how how;
+	int err = gochan_put_how(e->flags, &how);
+
+	if (err)
+		return err;
+	if (gochan_is_words(mf, e))
+		return gochan_put_word(mf, e, how);
+	return gochan_put_any(mf, e, how);
 }
 
 static long gochan_map_delete(struct file *file, union gochan_arg *arg)
