@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""bench-ratios.py TABLE: compare what was measured with peers and with goals.
+
+TABLE has the columns tier, suite, subject, n, op, value, unit. Each line of
+COMPARISONS is printed for all tiers and sizes for which there are values.
+"""
+
+import fnmatch
+import sys
+
+# One comparison a line. A peer with a * is the best of those that match, and -
+# is none. Goals are tier:sizes:limit; sizes are one, or from-, or * for all.
+#
+#   faster  times as fast as the peer         goal: at least
+#   cost    share of what the peer takes      goal: at most
+#   value   as it is, the peer for reference  goal: at most
+#
+# Deletion has its price where a table shrinks, as gomap does and most of the
+# kernel's tables do: the goal is for that peer, the other one is shown, too.
+# With interrupts on, those that happened to arrive are in the dearest insert.
+COMPARISONS = """
+# suite ours                          peer                         is     goals
+map   gomap/hit                     rhashtable*/hit              faster native:1000-:1.5
+map   gomap/miss                    rhashtable*/miss             faster
+map   gomap/get_many                rhashtable*/hit              faster native:1000000:3
+map   gomap/overwrite               rhashtable*/overwrite        faster
+map   gomap/insert                  rhashtable*/insert           faster native:1000-:3
+map   gomap/delete                  rhashtable/delete            faster native:1000-:3
+map   gomap/delete                  rhashtable-noshrink/delete   faster
+map   gomap/bytes_per_entry         rhashtable*/bytes_per_entry  cost   *:*:0.65
+map   gomap/insert_dearest          rhashtable*/insert_dearest   value  *:*:60000
+map   gomap/insert_dearest_irqs_on  rhashtable*/insert_dearest_irqs_on value
+slice goslice/append                krealloc/append              cost   native:1000000:1.15
+slice goslice/append_reserved       krealloc/append_reserved     cost
+slice goslice/index                 krealloc/index               cost
+slice goslice/for_each              krealloc/for_each            cost
+chan  gochan/send_recv              pipe/write_read              cost   counted:8:0.6
+chan  gochan/send_recv              eventfd/write_read           cost   counted:8:1
+chan  gochan/write_read             pipe/write_read              cost   counted:8:0.65
+chan  gochan/write_read             seqpacket/write_read         cost
+chan  gochan-varlen/send_recv       pipe/write_read              cost
+chan  gochan-varlen/write_read      pipe/write_read              cost
+"""
+
+ROW = "{:8} {:6} {:>8} {:28} {:>10} {:32} {:>10} {:>8}  {:9} {}"
+
+
+def read_values(path):
+    """Map (tier, suite, n) to a map from subject/op to value, in file order."""
+    values = {}
+    with open(path, encoding="ascii") as table:
+        next(table)
+        for line in table:
+            tier, suite, subject, n, op, value, _ = line.rstrip("\n").split("\t")
+            group = values.setdefault((tier, suite, int(n)), {})
+            group[f"{subject}/{op}"] = float(value)
+    return values
+
+
+def read_comparisons():
+    """The lines of COMPARISONS, goals split."""
+    for line in COMPARISONS.splitlines():
+        if line and not line.startswith("#"):
+            suite, ours, peer, how, *goals = line.split()
+            yield suite, ours, peer, how, [goal.split(":") for goal in goals]
+
+
+def is_size(sizes, n):
+    """Is n one of the sizes that a goal names?"""
+    if sizes == "*":
+        return True
+    if sizes.endswith("-"):
+        return n >= int(sizes[:-1])
+    return n == int(sizes)
+
+
+def find_goal(goals, tier, n):
+    """The limit for a tier and a size, or None."""
+    for goal_tier, sizes, limit in goals:
+        if goal_tier in (tier, "*") and is_size(sizes, n):
+            return float(limit)
+    return None
+
+
+def best_peer(group, pattern):
+    """The best value that matches: its name and itself, or None twice."""
+    found = [(value, name) for name, value in group.items()
+             if fnmatch.fnmatchcase(name, pattern)]
+    if not found:
+        return None, None
+    value, name = min(found)
+    return name, value
+
+
+def judge(how, ours, theirs, limit):
+    """The ratio as text, the goal as text, and whether it is reached."""
+    if how == "value":
+        return "", f"<= {limit:g}" if limit else "", not limit or ours <= limit
+    if how == "faster":
+        ratio, sign = theirs / ours, ">="
+        good = limit is None or ratio >= limit
+    else:
+        ratio, sign = ours / theirs, "<="
+        good = limit is None or ratio <= limit
+    return f"{ratio:.2f}x", f"{sign} {limit:g}x" if limit else "", good
+
+
+def compare(key, group, comparison):
+    """Print one line. Is a goal missed?"""
+    tier, suite, n = key
+    _, ours, pattern, how, goals = comparison
+    if ours not in group:
+        return False
+    peer, theirs = best_peer(group, pattern)
+    if theirs is None and how != "value":
+        return False
+    limit = find_goal(goals, tier, n)
+    ratio, goal, good = judge(how, group[ours], theirs, limit)
+    verdict = ("reached" if good else "MISSED") if limit else ""
+    print(ROW.format(tier, suite, n, ours, f"{group[ours]:.1f}", peer or "",
+                     "" if theirs is None else f"{theirs:.1f}", ratio, goal,
+                     verdict).rstrip())
+    return not good
+
+
+def main():
+    """Compare everything, group by group."""
+    values = read_values(sys.argv[1])
+    comparisons = list(read_comparisons())
+    missed = 0
+    print(ROW.format("tier", "suite", "n", "ours", "value", "peer", "value",
+                     "ratio", "goal", "").rstrip())
+    for key, group in values.items():
+        for comparison in comparisons:
+            if comparison[0] == key[1]:
+                missed += compare(key, group, comparison)
+    print(f"{missed} goals missed")
+
+
+if __name__ == "__main__":
+    main()
