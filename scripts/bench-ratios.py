@@ -38,9 +38,14 @@ slice goslice/for_each              krealloc/for_each            cost
 chan  gochan/send_recv              pipe/write_read              cost   counted:8:0.6
 chan  gochan/send_recv              eventfd/write_read           cost   counted:8:1
 chan  gochan/write_read             pipe/write_read              cost   counted:8:0.65
+chan  gochan/send_recv_many         -                            value  counted:8:120
+chan  gochan/send_select2           pipe/write_poll2_read        cost
+chan  gochan/poll                   pipe/poll                    cost
+chan  gochan/send_recv              mqueue/send_recv             cost
 chan  gochan/write_read             seqpacket/write_read         cost
 chan  gochan-varlen/send_recv       pipe/write_read              cost
 chan  gochan-varlen/write_read      pipe/write_read              cost
+chan  gochan-varlen/send_recv_many  -                            value
 """
 
 ROW = "{:8} {:6} {:>8} {:28} {:>10} {:32} {:>10} {:>8}  {:9} {}"

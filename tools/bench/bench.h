@@ -57,7 +57,7 @@ struct bench {
 void bench_run(const char *suite, struct bench *benches, size_t nr, size_t n,
 	       unsigned long ops);
 void bench_skip(const char *suite, const char *subject, const char *reason);
-_Noreturn void bench_die(const struct bench *b);
+void bench_die(const struct bench *b);
 
 /* What fails while it is measured makes the result meaningless. */
 static inline void bench_must(bool good, const struct bench *b)
