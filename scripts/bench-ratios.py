@@ -46,9 +46,24 @@ chan  gochan/write_read             seqpacket/write_read         cost
 chan  gochan-varlen/send_recv       pipe/write_read              cost
 chan  gochan-varlen/write_read      pipe/write_read              cost
 chan  gochan-varlen/send_recv_many  -                            value
+pair  gochan-cap0/send_recv         pipe/write_read              cost   counted:8:0.75
+pair  gochan-cap0/write_read        pipe/write_read              cost   counted:8:0.75
+pair  gochan-cap1/send_recv         pipe/write_read              cost   counted:8:0.75
+pair  gochan-cap1/write_read        pipe/write_read              cost   counted:8:0.75
+pair  gochan-cap1/write_read        seqpacket/write_read         cost
+device-map gochan/get               bpf*/get                     cost   counted:*:0.4
+device-map gochan/miss              bpf*/miss                    cost
+device-map gochan/put               bpf*/put                     cost   counted:*:0.4
+device-map gochan/put_new           bpf*/put_new                 cost   counted:*:0.4
+device-map gochan/delete            bpf*/delete                  cost
+device-map gochan/take              bpf*/take                    cost
+device-map gochan/get_many          bpf*/get                     value  counted:*:150
+device-map gochan/put_many          bpf*/put_many                cost
+device-map gochan/delete_many       bpf*/delete_many             cost
+device-map gochan/iter              bpf*/iter                    cost
 """
 
-ROW = "{:8} {:6} {:>8} {:28} {:>10} {:32} {:>10} {:>8}  {:9} {}"
+ROW = "{:8} {:10} {:>8} {:28} {:>10} {:32} {:>10} {:>8}  {:9} {}"
 
 
 def read_values(path):

@@ -34,7 +34,7 @@ counted() {
 		--append "mitigations=off tsc=reliable")
 	parameters="rounds=$rounds max_n=100000 min_ops=16384 growth_n=0"
 	parameters+=" dearest_n=1000000"
-	parts=(module chan)
+	parts=(module chan pair map)
 }
 
 # boot_tier TIER JOB ARGUMENT...: run a job of the guest, its output is printed.

@@ -21,6 +21,9 @@
 /* Fewer rounds than this do not make a median. */
 #define BENCH_MIN_ROUNDS	5
 
+/* Keys are the same in every run, and those of the module. */
+#define BENCH_SEED		0x676f6d6170ULL
+
 static __u64 now_ns(void)
 {
 	struct timespec ts;
@@ -37,6 +40,15 @@ static unsigned int wanted_rounds(void)
 	if (rounds < BENCH_MIN_ROUNDS)
 		return BENCH_MIN_ROUNDS;
 	return rounds < BENCH_MAX_ROUNDS ? rounds : BENCH_MAX_ROUNDS;
+}
+
+/* bench_mix - a bijection: different numbers, different keys (splitmix64) */
+__u64 bench_mix(__u64 x)
+{
+	x = (x + BENCH_SEED) * 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
 }
 
 void bench_skip(const char *suite, const char *subject, const char *reason)
@@ -72,6 +84,8 @@ static double bench_time(struct bench *b, unsigned long ops)
 	unsigned long calls = ops / per_call ? ops / per_call : 1;
 	__u64 start;
 
+	if (b->prepare)
+		b->prepare(b);
 	errno = 0;
 	start = now_ns();
 	b->run(b, calls);

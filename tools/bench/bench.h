@@ -26,7 +26,8 @@
  * @subject: who is measured, as it appears in the results
  * @op: what it does
  * @setup: make what it needs; 0, or -1 and errno: it is left out
- * @run: do the operation @ops times, in a loop of its own, so that no call
+ * @prepare: before each round, outside of what is timed; may be NULL
+ * @run: do the operation, a call that moves many, @ops times, in a loop of its own, so that no call
  *	through a pointer is measured; dies of errors
  * @teardown: undo @setup; may be NULL
  * @only_n: measured with this n only; 0: with all
@@ -42,6 +43,7 @@ struct bench {
 	const char *subject;
 	const char *op;
 	int (*setup)(struct bench *b);
+	void (*prepare)(struct bench *b);
 	void (*run)(struct bench *b, unsigned long ops);
 	void (*teardown)(struct bench *b);
 	size_t only_n;
@@ -57,6 +59,7 @@ struct bench {
 void bench_run(const char *suite, struct bench *benches, size_t nr, size_t n,
 	       unsigned long ops);
 void bench_skip(const char *suite, const char *subject, const char *reason);
+__u64 bench_mix(__u64 x);
 void bench_die(const struct bench *b);
 
 /* What fails while it is measured makes the result meaningless. */
