@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # bench.sh [TIER[/PART,...]]...: run the benchmarks of the tiers native
-# (nanoseconds) and counted (instructions), write out/bench.tsv and compare with
-# the goals. A part is "module", which measures inside the kernel, or a program
+# (nanoseconds), counted (instructions) and smp (nanoseconds, two processors),
+# write out/bench.tsv and compare with the goals. A part is "module", which measures inside the kernel, or a program
 # of tools/bench; without any, all parts of the tier run:
 #
 #   bench.sh counted/chan
@@ -35,6 +35,15 @@ counted() {
 	parameters="rounds=$rounds max_n=100000 min_ops=16384 growth_n=0"
 	parameters+=" dearest_n=1000000"
 	parts=(module chan pair map)
+}
+
+# Two processors, and time as it passes; sizes are the programs' own.
+smp() {
+	kernel=$("$SCRIPTS/fetch.sh" image)
+	build=$("$SCRIPTS/build-modules.sh" bench-counted "$(stock_headers)")
+	boot=(--kernel "$kernel" --memory 1G --append mitigations=off)
+	parameters="rounds=$rounds scale=1 slices=0 max_n=0 growth_n=0"
+	parts=(module scale)
 }
 
 # boot_tier TIER JOB ARGUMENT...: run a job of the guest, its output is printed.
@@ -80,7 +89,7 @@ to_rows() {
 			$0 = "map" OFS $0
 		}
 		NF == 5 {
-			unit = tier == "native" ? "ns" : "insn"
+			unit = tier == "counted" ? "insn" : "ns"
 			if ($4 ~ /^bytes/)
 				unit = "B"
 			print tier, $1, $2, $3, $4, $5, unit
@@ -110,11 +119,11 @@ run_tier() {
 	to_rows "$tier" "$output"
 }
 
-[ $# -gt 0 ] || set -- native counted
+[ $# -gt 0 ] || set -- native counted smp
 for tier; do
 	case $tier in
-	native | native/* | counted | counted/*)	;;
-	*)	die "no such tier: $tier; there are native and counted" ;;
+	native | native/* | counted | counted/* | smp | smp/*)	;;
+	*)	die "no such tier: $tier; there are native, counted and smp" ;;
 	esac
 done
 [ "$rounds" -ge 5 ] || die "BENCH_ROUNDS is $rounds; at least 5 are needed"

@@ -61,6 +61,10 @@ static bool slices = true;
 module_param(slices, bool, 0444);
 MODULE_PARM_DESC(slices, "measure slices, too (default yes)");
 
+static bool scale;
+module_param(scale, bool, 0444);
+MODULE_PARM_DESC(scale, "measure maps on two processors, too (default no)");
+
 /* Distinct lookups, at least: fewer are learnt by the branch predictor. */
 #define BENCH_MIN_PROBES	16384UL
 
@@ -119,24 +123,6 @@ static const char *const bench_op_names[BENCH_OPS] = {
 	[BENCH_DELETE] = "delete",
 };
 
-/**
- * struct bench_keys - the keys of one size
- * @n: number of entries
- * @probes: number of lookups, in @hit and in @miss
- * @insert: the keys in order of insertion
- * @remove: the same in another order
- * @hit: keys that are present, in random order
- * @miss: keys that are absent
- */
-struct bench_keys {
-	size_t n;
-	size_t probes;
-	u64 *insert;
-	u64 *remove;
-	u64 *hit;
-	u64 *miss;
-};
-
 /* Thousandths of a nanosecond. */
 static u64 bench_results[ARRAY_SIZE(bench_subjects)][BENCH_OPS][BENCH_MAX_ROUNDS];
 
@@ -160,7 +146,7 @@ static void bench_shuffle(u64 *keys, size_t n, u64 seed)
 	}
 }
 
-static void bench_keys_free(struct bench_keys *k)
+void bench_keys_free(struct bench_keys *k)
 {
 	kvfree(k->insert);
 	kvfree(k->remove);
@@ -187,7 +173,7 @@ static void bench_keys_fill(struct bench_keys *k, bool dense)
 	bench_shuffle(k->miss, k->probes, 3ULL << 40);
 }
 
-static int bench_keys_init(struct bench_keys *k, size_t n, bool dense)
+int bench_keys_init(struct bench_keys *k, size_t n, bool dense)
 {
 	k->n = n;
 	k->probes = clamp(n, BENCH_MIN_PROBES, BENCH_MAX_PROBES);
@@ -610,6 +596,8 @@ static int bench_run(void)
 
 	for (i = 0; !err && slices && i < ARRAY_SIZE(bench_slice_sizes); i++)
 		err = bench_slices(bench_slice_sizes[i], rounds);
+	if (!err && scale)
+		err = bench_scale(rounds);
 	for (i = 0; !err && i < ARRAY_SIZE(bench_sizes); i++) {
 		n = bench_sizes[i];
 		if (n < min_n || n > max_n)

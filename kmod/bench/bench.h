@@ -40,6 +40,24 @@ struct bench_subject {
 	size_t (*bytes)(void *table);
 };
 
+/**
+ * struct bench_keys - the keys of one size
+ * @n: number of entries
+ * @probes: number of lookups, in @hit and in @miss
+ * @insert: the keys in order of insertion
+ * @remove: the same in another order
+ * @hit: keys that are present, in random order
+ * @miss: keys that are absent
+ */
+struct bench_keys {
+	size_t n;
+	size_t probes;
+	u64 *insert;
+	u64 *remove;
+	u64 *hit;
+	u64 *miss;
+};
+
 /* Keys per call of a bulk lookup. */
 #define BENCH_BATCH	16
 
@@ -53,6 +71,10 @@ extern const struct bench_subject bench_hlist;
 extern const struct bench_subject bench_xarray;
 
 int bench_slices(size_t n, unsigned int rounds);
+int bench_scale(unsigned int rounds);
+
+int bench_keys_init(struct bench_keys *k, size_t n, bool dense);
+void bench_keys_free(struct bench_keys *k);
 
 u64 bench_per_op(u64 start, u64 end, u64 ops);
 u64 bench_median(u64 *values);
