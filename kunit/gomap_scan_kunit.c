@@ -66,8 +66,11 @@ static void batch_desc(const unsigned int *n, char *desc)
 
 KUNIT_ARRAY_PARAM(batch, batches, batch_desc);
 
-/* Full batches but for the last one; each entry once, with its value. */
-static void batches_are_full(struct kunit *test)
+/*
+ * Batches are half full at least, but for the last one, and no more than full;
+ * each entry comes once, with its value.
+ */
+static void batches_are_no_less_than_half(struct kunit *test)
 {
 	unsigned int i, n = *(const unsigned int *)test->param_value;
 	static const u32 geometries[] = { 8, 64, GMT_REAL };
@@ -84,7 +87,8 @@ static void batches_are_full(struct kunit *test)
 			s->vals[n] = GCT_POISON_U64;
 			s->keys[n] = GCT_POISON_U64;
 			got = scan(s, n);
-			KUNIT_ASSERT_EQ(test, got, (int)min(n, left));
+			KUNIT_ASSERT_LE(test, got, (int)min(n, left));
+			KUNIT_ASSERT_GE(test, 2 * got, (int)min(n, 2 * left));
 			KUNIT_EXPECT_EQ(test, s->keys[n], GCT_POISON_U64);
 			KUNIT_EXPECT_EQ(test, s->vals[n], GCT_POISON_U64);
 			for (i = 0; i < got; i++) {
@@ -191,7 +195,9 @@ static void outputs_may_be_missing(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, n, 50U);
 	c = (struct gomap_cursor){ };
-	KUNIT_EXPECT_EQ(test, 8, gomap_scan(m, &c, keys, NULL, NULL, 8));
+	got = gomap_scan(m, &c, keys, NULL, NULL, 8);
+	KUNIT_EXPECT_GE(test, got, 4);
+	KUNIT_EXPECT_LE(test, got, 8);
 }
 
 /*
@@ -216,9 +222,9 @@ static void crowd_in_one_place(struct kunit *test)
 	gmt_fill(test, m, 20, 33);
 	c = (struct gomap_cursor){ };
 	KUNIT_EXPECT_EQ(test, -ENOBUFS, gomap_scan(m, &c, keys, NULL, vals,
-						   64));
-	KUNIT_EXPECT_EQ(test, 0, gmt_delete(m, 32));
-	KUNIT_EXPECT_EQ(test, 32, gomap_scan(m, &c, keys, NULL, vals, 64));
+						   32));
+	KUNIT_EXPECT_EQ(test, 33, gomap_scan(m, &c, keys, NULL, vals, 64));
+	KUNIT_EXPECT_EQ(test, 0, gomap_scan(m, &c, keys, NULL, vals, 64));
 }
 
 /* The entry that a cursor stands on may go, and all around it. */
@@ -242,7 +248,7 @@ static void cursor_outlives_its_entry(struct kunit *test)
 static struct kunit_case scan_cases[] = {
 	KUNIT_CASE(arguments_are_checked),
 	KUNIT_CASE(empty_map_ends_at_once),
-	KUNIT_CASE_PARAM(batches_are_full, batch_gen_params),
+	KUNIT_CASE_PARAM(batches_are_no_less_than_half, batch_gen_params),
 	KUNIT_CASE(copies_go_on_alike),
 	KUNIT_CASE(any_number_is_a_cursor),
 	KUNIT_CASE(beginnings_vary),

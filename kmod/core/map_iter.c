@@ -20,8 +20,8 @@
  *     smaller ones may have been done in part: then its keys are hashed, and
  *     those outside of what remains are skipped.
  *
- *   - gomap_scan() keeps nothing but the position. It returns entries in the
- *     order of their hashes.
+ *   - gomap_scan() keeps nothing but the position. It returns the entries of
+ *     one part of the circle after the other.
  *
  * Layout, lifetime and locks: map_internal.h.
  */
@@ -286,35 +286,26 @@ EXPORT_SYMBOL_NS_GPL(gomap_for_each, GOCHAN_NS);
  * Scans.
  */
 
-/*
- * Entries of a table that are looked for in one pass over it: 512 bytes of
- * stack.
- */
-#define GOMAP_PICKS	32
-
-struct gomap_pick {
-	u64 pos;
-	u32 slot;
-};
-
 /**
  * struct gomap_scan - the state of one gomap_scan()
  * @m: the map
  * @c: the cursor
  * @seed: the map's seed
- * @pick: the first entries in order of position
- * @nr: their number
+ * @keys: where the caller wants the keys
+ * @lens: and their lengths, or NULL
+ * @vals: and the values, or NULL
+ * @nr: entries stored
  * @max: how many there may be
- * @cut: lowest position of an entry there was no room for
  */
 struct gomap_scan {
 	const struct gomap *m;
 	struct gomap_cursor *c;
 	siphash_key_t seed;
-	struct gomap_pick pick[GOMAP_PICKS];
+	void *keys;
+	u32 *lens;
+	void *vals;
 	u32 nr;
 	u32 max;
-	u64 cut;
 };
 
 static u64 gomap_scan_position(const struct gomap_scan *s, const void *slot)
@@ -325,86 +316,70 @@ static u64 gomap_scan_position(const struct gomap_scan *s, const void *slot)
 			      s->c->origin);
 }
 
-/* Sort an entry in; if there are too many the last one drops out. */
-static void gomap_scan_insert(struct gomap_scan *s, u64 pos, u32 slot)
+static void gomap_scan_store(struct gomap_scan *s, void *slot)
 {
-	u32 i;
+	const struct gomap *m = s->m;
 
-	if (s->nr == s->max) {
-		if (pos >= s->pick[s->nr - 1].pos) {
-			s->cut = min(s->cut, pos);
-			return;
-		}
-		s->nr--;
-		s->cut = min(s->cut, s->pick[s->nr].pos);
-	}
-	for (i = s->nr++; i > 0 && s->pick[i - 1].pos > pos; i--)
-		s->pick[i] = s->pick[i - 1];
-	s->pick[i] = (struct gomap_pick){ .pos = pos, .slot = slot };
+	memcpy(s->keys + (size_t)s->nr * m->key_size, slot, m->key_size);
+	if (s->lens)
+		s->lens[s->nr] = gomap_slot_len(m, slot);
+	if (s->vals)
+		memcpy(s->vals + (size_t)s->nr * m->val_size,
+		       gomap_slot_val(m, slot), m->val_size);
+	s->nr++;
 }
 
-/* Find the first entries of @t among those that are still to come. */
-static void gomap_scan_table(struct gomap_scan *s, const struct gomap_table *t)
+/*
+ * Store the entries of @t from the cursor up to the position @end. Return false
+ * if there are too many: then none is stored.
+ */
+static bool gomap_scan_range(struct gomap_scan *s, const struct gomap_table *t,
+			     u64 end)
 {
-	u64 last = gomap_last_position(t, s->c->origin, s->c->done);
 	u8 slot[GOMAP_MAX_SLOT] __aligned(8);
-	u32 nr;
+	u32 nr, first = s->nr;
 
-	s->nr = 0;
-	s->cut = last + 1;
 	for (nr = 0; nr < gomap_table_slots(t); nr++) {
 		u64 pos;
 
 		if (!gomap_copy_slot(s->m, t, nr, slot))
 			continue;
 		pos = gomap_scan_position(s, slot);
-		if (pos >= s->c->done && pos <= last)
-			gomap_scan_insert(s, pos, nr);
+		if (pos < s->c->done || pos >= end)
+			continue;
+		if (s->nr == s->max) {
+			s->nr = first;
+			return false;
+		}
+		gomap_scan_store(s, slot);
 	}
-	/* Entries of one position come together or not at all. */
-	while (s->nr && s->pick[s->nr - 1].pos >= s->cut)
-		s->nr--;
+	return true;
 }
 
-/* Where the caller wants the entries. */
-struct gomap_batch {
-	void *keys;
-	u32 *lens;
-	void *vals;
-	u32 nr;
-};
-
-/* Copy out what was found, unless it has been deleted meanwhile. */
-static void gomap_scan_copy(struct gomap_scan *s, const struct gomap_table *t,
-			    struct gomap_batch *b)
+/*
+ * How far to go in @t, so that what is found is likely to fit. Hashes are
+ * random: an eighth of the room is for chance.
+ */
+static u64 gomap_scan_end(const struct gomap_scan *s,
+			  const struct gomap_table *t)
 {
-	const struct gomap *m = s->m;
-	u8 slot[GOMAP_MAX_SLOT] __aligned(8);
-	u32 i;
+	u64 last = gomap_last_position(t, s->c->origin, s->c->done);
+	u32 used = READ_ONCE(t->used), room = s->max - s->nr;
+	u64 width;
 
-	for (i = 0; i < s->nr; i++) {
-		const struct gomap_pick *pick = &s->pick[i];
-
-		if (!gomap_copy_slot(m, t, pick->slot, slot) ||
-		    gomap_scan_position(s, slot) != pick->pos)
-			continue;
-		memcpy(b->keys + (size_t)b->nr * m->key_size, slot,
-		       m->key_size);
-		if (b->lens)
-			b->lens[b->nr] = gomap_slot_len(m, slot);
-		if (b->vals)
-			memcpy(b->vals + (size_t)b->nr * m->val_size,
-			       gomap_slot_val(m, slot), m->val_size);
-		b->nr++;
-	}
+	if (used <= room)
+		return last + 1;
+	width = (~0ULL >> 1 >> t->depth) / used * (room - room / 8);
+	return min(last, s->c->done + width) + 1;
 }
 
 /* Do what fits of the table at the cursor. Return 0 or an error. */
-static int gomap_scan_step(struct gomap_scan *s, struct gomap_batch *b)
+static int gomap_scan_step(struct gomap_scan *s)
 {
 	const struct gomap_dir *d = rcu_dereference(s->m->dir);
 	struct gomap_cursor *c = s->c;
 	const struct gomap_table *t;
+	u64 end;
 
 	s->seed = gomap_seed(d);
 	t = gomap_dir_table(d, c->origin + (c->done << 1));
@@ -412,11 +387,14 @@ static int gomap_scan_step(struct gomap_scan *s, struct gomap_batch *b)
 		c->done = GOMAP_CURSOR_END;
 		return 0;
 	}
-	gomap_scan_table(s, t);
-	if (s->cut == c->done)
-		return b->nr ? 1 : -ENOBUFS;
-	gomap_scan_copy(s, t, b);
-	c->done = s->cut;
+	end = gomap_scan_end(s, t);
+	while (!gomap_scan_range(s, t, end)) {
+		/* Entries of one position come together or not at all. */
+		if (end == c->done + 1)
+			return s->nr ? 1 : -ENOBUFS;
+		end = c->done + (end - c->done) / 2;
+	}
+	c->done = end;
 	return 0;
 }
 
@@ -447,19 +425,26 @@ EXPORT_SYMBOL_NS_GPL(gomap_cursor_init, GOCHAN_NS);
  * to the tables; one that is deleted and inserted again may be produced again.
  * After gomap_clear() it is undefined which new entries are still produced.
  *
- * A call looks at all slots of a table for each 32 entries that it returns.
+ * A call looks at all slots of the tables that its entries are from, and these
+ * have up to 1024 slots: ask for a thousand entries.
  *
  * Context: Any but NMI.
- * Return: the number of entries, less than @n only at the end or before
+ * Return: the number of entries, less than half of @n only at the end or before
  * entries that cannot be split up; 0 at the end. -ENOBUFS if the next entries
- * agree in 63 bits of their hashes, and are more than @n or 32. -EINVAL if @n
- * is 0 or the map has GOMAP_IRREFLEXIVE.
+ * agree in 63 bits of their hashes, and are more than @n. -EINVAL if @n is 0 or
+ * the map has GOMAP_IRREFLEXIVE.
  */
 int gomap_scan(const struct gomap *m, struct gomap_cursor *c, void *keys,
 	       u32 *lens, void *vals, unsigned int n)
 {
-	struct gomap_batch b = { .keys = keys, .lens = lens, .vals = vals };
-	struct gomap_scan s = { .m = m, .c = c };
+	struct gomap_scan s = {
+		.m = m,
+		.c = c,
+		.keys = keys,
+		.lens = lens,
+		.vals = vals,
+		.max = n,
+	};
 	int ret = 0;
 
 	if (!n || n > INT_MAX || (m && m->flags & GOMAP_IRREFLEXIVE))
@@ -467,12 +452,12 @@ int gomap_scan(const struct gomap *m, struct gomap_cursor *c, void *keys,
 	if (!m)
 		return 0;
 	c->origin &= ~1ULL;
-	while (!ret && b.nr < n && c->done < GOMAP_CURSOR_END) {
-		s.max = min_t(u32, n - b.nr, GOMAP_PICKS);
+	/* The little room that is left would cost a look at all slots again. */
+	while (!ret && s.nr < DIV_ROUND_UP(n, 2) && c->done < GOMAP_CURSOR_END) {
 		rcu_read_lock();
-		ret = gomap_scan_step(&s, &b);
+		ret = gomap_scan_step(&s);
 		rcu_read_unlock();
 	}
-	return ret < 0 ? ret : b.nr;
+	return ret < 0 ? ret : s.nr;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_scan, GOCHAN_NS);

@@ -18,9 +18,14 @@
 
 #include "map_file.h"
 
-/* Entries and bytes of a round: what the caches hold without noticing. */
+/*
+ * Entries and bytes of a round: what the caches hold without noticing. One of
+ * an iteration looks at all slots of a table, and should take all it has.
+ */
 #define GOCHAN_ROUND		256
 #define GOCHAN_ROUND_BYTES	16384
+#define GOCHAN_ITER_ROUND	1024
+#define GOCHAN_ITER_BYTES	65536
 
 /**
  * struct gochan_batch - a batch on its way
@@ -60,15 +65,18 @@ static int gochan_batch_check(const struct gochan_map_file *mf,
 	return u->value_size == mf->value_size ? 0 : -EINVAL;
 }
 
-/* Allocate room for a round, in one piece, the best aligned first. */
+/*
+ * Allocate room for a round of @bytes and @max entries at most, in one piece, the
+ * best aligned first.
+ */
 static int gochan_batch_init(struct gochan_batch *b, struct gochan_map_file *mf,
-			     const struct gochan_map_batch *u)
+			     const struct gochan_map_batch *u, size_t bytes,
+			     size_t max)
 {
 	size_t value = mf->value_size;
 	size_t other = sizeof(*b->bytes) + mf->key_size + sizeof(u32) + 1;
-	size_t max = clamp_t(size_t, GOCHAN_ROUND_BYTES / (value + other), 1,
-			     GOCHAN_ROUND);
 
+	max = clamp_t(size_t, bytes / (value + other), 1, max);
 	*b = (struct gochan_batch) { .mf = mf, .u = *u };
 	b->max = min_t(size_t, max, u->count);
 	b->bytes = kvmalloc(b->max * (value + other), GFP_KERNEL_ACCOUNT);
@@ -175,7 +183,7 @@ static long gochan_batch_run(struct file *file, struct gochan_map_batch *u,
 	u->done = 0;
 	if (err || !u->count)
 		return err;
-	err = gochan_batch_init(&b, mf, u);
+	err = gochan_batch_init(&b, mf, u, GOCHAN_ROUND_BYTES, GOCHAN_ROUND);
 	if (err)
 		return err;
 	do {
@@ -339,7 +347,8 @@ static int gochan_iter_run(struct gochan_batch *b, struct gomap_cursor *c)
 		if (n > 0)
 			b->first += n;
 		cond_resched();
-	} while (n > 0 && b->first < b->u.count);
+		/* As gomap_scan() has it: not for little. */
+	} while (n > 0 && b->first < DIV_ROUND_UP(b->u.count, 2));
 	return n < 0 ? n : 0;
 }
 
@@ -363,7 +372,8 @@ long gochan_map_iterate(struct file *file, union gochan_arg *arg)
 	it->done = 0;
 	if (err || it->flags || !it->count)
 		return -EINVAL;
-	err = gochan_batch_init(&b, mf, &u);
+	err = gochan_batch_init(&b, mf, &u, GOCHAN_ITER_BYTES,
+				GOCHAN_ITER_ROUND);
 	if (err)
 		return err;
 	if (!c.origin && !c.done)
