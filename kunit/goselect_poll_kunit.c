@@ -39,7 +39,8 @@ static __poll_t event_poll(struct file *file, struct poll_table_struct *pt)
 	poll_wait(file, &ev->wq[0], pt);
 	poll_wait(file, &ev->wq[1], pt);
 	atomic_inc(&ev->asked);
-	if (ev->late && !poll_does_not_wait(pt)) {
+	/* On the queue only if it is going to wait. */
+	if (ev->late && wq_has_sleeper(&ev->wq[0])) {
 		ev->late = false;
 		WRITE_ONCE(ev->ready, EPOLLIN);
 		wake_up_poll(&ev->wq[0], EPOLLIN);
