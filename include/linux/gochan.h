@@ -9,15 +9,21 @@
  * came, and after close the receivers drain what is buffered and then see the
  * end. The semantics are those of Go's channels.
  *
+ * To wait on several channels see <linux/goselect.h>, for channels that tell
+ * the time <linux/gotimer.h>.
+ *
+ * Example
  *	struct gochan *ch = gochan_alloc(sizeof(u64), 16, GFP_KERNEL);
  *	u64 v = 42;
  *	bool ok;
  *
  *	if (IS_ERR(ch))
  *		return PTR_ERR(ch);
- *	err = gochan_send(ch, &v);		// may sleep
- *	err = gochan_recv(ch, &v, &ok);		// ok: a value, not the end
- *	err = gochan_close(ch);
+ *	err = gochan_send(ch, &v);		// 0: there was room
+ *	err = gochan_recv(ch, &v, &ok);		// v == 42, ok: not the end
+ *	err = gochan_close(ch);			// 0
+ *	err = gochan_recv(ch, &v, &ok);		// v == 0, !ok: the end
+ *	err = gochan_send(ch, &v);		// -EPIPE
  *	gochan_put(ch);
  *
  * Guarantees
@@ -31,6 +37,20 @@
  *	A message is delivered once or not at all. An operation that reports
  *	success has moved its message, one that fails has not, also when a
  *	signal or the deadline arrived at the same moment.
+ *
+ *	A NULL channel is Go's nil channel: sends and receives on it never
+ *	become ready, its length and capacity are 0, and it cannot be closed.
+ *
+ * Errors
+ *	-EPIPE: a send to a channel that is closed, or closes meanwhile. The end
+ *	of a closed channel is no error: a receive returns 0 and clears @ok.
+ *	-EAGAIN: told not to wait, and not ready. -ETIMEDOUT: the deadline
+ *	passed. -ERESTARTSYS: a signal. -EMSGSIZE: a message longer than an
+ *	element, or less room than it needs. -EINVAL: a shorter one on a channel
+ *	of fixed size; a receive of no messages by gochan_recv_many(); from
+ *	gochan_alloc(), a number out of range. -ENOMEM: from gochan_alloc().
+ *	-ESHUTDOWN: closed already. -EBADF: the channel is a timer's, which can
+ *	be received from only; or a close of NULL.
  *
  * Contexts
  *	gochan_try_send(), gochan_try_recv(), gochan_close(), gochan_len(),
@@ -48,12 +68,6 @@
  *	a channel holds a reference until it returns. Closing and freeing are
  *	different things: the last gochan_put() frees the channel and what is
  *	still buffered in it, whether or not it was closed.
- *
- * To wait on several channels see <linux/goselect.h>, for channels that tell the
- * time <linux/gotimer.h>. A timer's channel can be received from only.
- *
- * A NULL channel is Go's nil channel: sends and receives on it never become
- * ready, its length and capacity are 0, and it cannot be closed.
  */
 
 #ifndef _LINUX_GOCHAN_H

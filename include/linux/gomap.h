@@ -7,6 +7,11 @@
  * the top bits of the hash. It grows by one table at a time, so no insert ever
  * moves more than 896 entries, and it gives memory back when it empties.
  *
+ * Values are copied. To store objects of your own, let the value be a pointer,
+ * free the objects after a grace period, and call gomap_get() and use what it
+ * gives under rcu_read_lock().
+ *
+ * Example
  *	static const struct gomap_params params = {
  *		.key_size = sizeof(u64),
  *		.val_size = sizeof(u64),
@@ -14,11 +19,12 @@
  *	static struct gomap map;
  *	u64 key = 42, val = 1;
  *
- *	err = gomap_init(&map, &params, 0, GFP_KERNEL);
- *	err = gomap_put(&map, &key, &val, GOMAP_ANY, GFP_KERNEL);
+ *	err = gomap_init(&map, &params, 0, GFP_KERNEL);			// 0
+ *	err = gomap_put(&map, &key, &val, GOMAP_ANY, GFP_KERNEL);	// 0
  *	if (gomap_get(&map, &key, &val))
- *		pr_info("%llu\n", val);
- *	err = gomap_delete(&map, &key);
+ *		pr_info("%llu\n", val);					// prints 1
+ *	err = gomap_delete(&map, &key);					// 0
+ *	err = gomap_delete(&map, &key);					// -ENOENT
  *	gomap_destroy(&map);
  *
  * DEFINE_GOMAP() gives the same with the types of key and value checked.
@@ -26,7 +32,25 @@
  * Guarantees
  *	Keys are unique. A lookup copies the value out: it sees one that was
  *	stored, whole, and never misses a key that is present throughout. All
- *	operations on one key are linearisable.
+ *	operations on one key are linearisable. An operation that fails leaves
+ *	all entries as they were.
+ *
+ *	A NULL map is Go's nil map: every lookup, deletion and iteration works
+ *	as on an empty map, and what would insert fails. But gomap_get() and
+ *	gomap_get_many() do not zero the values then, as they do for absent
+ *	keys: only the map knows their size. The name_get() of DEFINE_GOMAP()
+ *	does.
+ *
+ * Errors
+ *	-ENOENT: the key is not in the map. -EEXIST: it is, where only absent
+ *	ones are inserted; from gomap_cas(), with another value. -E2BIG: the map
+ *	has as many entries as it may have, or too many keys of almost the same
+ *	hash. -ENOMEM: no memory to grow, or for a value kept outside the table.
+ *	-EINVAL: a key longer than the map's may be; from gomap_init(),
+ *	parameters that cannot be; from others, a map of the wrong kind.
+ *	-EBADF: a change other than a deletion, or a reservation, on NULL.
+ *	-ENOBUFS: from gomap_scan(), no room for entries whose hashes cannot be
+ *	told apart.
  *
  * Contexts
  *	Lookups take no lock and write nothing that is shared: any context but
@@ -40,15 +64,6 @@
  * Lifetime
  *	The owner sees to it that nobody uses the map any more, and that all
  *	iterators have ended, before gomap_destroy().
- *
- * Values are copied. To store objects of your own, let the value be a pointer,
- * free the objects after a grace period, and call gomap_get() and use what it
- * gives under rcu_read_lock().
- *
- * A NULL map is Go's nil map: every lookup, deletion and iteration works as on
- * an empty map, and what would insert fails with -EBADF. But gomap_get() and
- * gomap_get_many() do not zero the values then, as they do for absent keys: only
- * the map knows their size. The name_get() of DEFINE_GOMAP() does.
  */
 
 #ifndef _LINUX_GOMAP_H

@@ -7,6 +7,11 @@
  * that are ready each has the same chance, so that a busy channel cannot starve
  * a quiet one. The semantics are those of Go's select statement.
  *
+ * A timeout that competes with the other cases is a receive from a timer's
+ * channel, see <linux/gotimer.h>; one that merely ends the wait is the deadline
+ * of goselect_until().
+ *
+ * Example
  *	struct goselect_case cases[] = {
  *		GOSELECT_RECV(jobs, &job),
  *		GOSELECT_SEND(results, &result),
@@ -14,10 +19,14 @@
  *	};
  *
  *	switch (goselect(cases, ARRAY_SIZE(cases))) {
- *	case 0:					// cases[0].ok: a job, not the end
- *	case 1:					// the result is on its way
- *	case 2:					// told to stop
- *	default:				// a signal, or results is closed
+ *	case 0:			// job == 7, cases[0].ok: a job, not the end
+ *		return start(job);
+ *	case 1:			// cases[1].err == 0: the result is on its way
+ *		return next(&result);
+ *	case 2:			// cases[2].ok == false: told to stop
+ *		return -ECANCELED;
+ *	default:		// cases[0].err != 0: a signal, or closed results
+ *		return -EINTR;
  *	}
  *
  * Guarantees
@@ -49,6 +58,16 @@
  *	channels are judged. A select that a file has woken for nothing goes to
  *	the end of its channels' queues.
  *
+ * Errors
+ *	-EPIPE: the chosen case is a send, and its channel is closed, or closes
+ *	meanwhile. -EAGAIN: told not to wait, and no case is ready. -ETIMEDOUT:
+ *	the deadline passed. -ERESTARTSYS: a signal. -EINVAL: an unknown flag or
+ *	direction, too many cases, a file that cannot be polled, or a message
+ *	shorter than an element on a channel of fixed size. -EMSGSIZE: a message
+ *	longer than an element, or less room than one needs. -EBADF: a send to a
+ *	timer's channel. -ENOMEM: it would have to wait, and there is no memory
+ *	for that. The member @err of the cases tells which one is to blame.
+ *
  * Contexts
  *	goselect_try() works in process, softirq and hardirq context and
  *	allocates nothing, unless there is a file: files are asked in process
@@ -61,10 +80,6 @@
  *	The caller holds a reference to every channel, and leaves the cases and
  *	their buffers alone, until the select returns; nothing refers to them
  *	afterwards. The cases can then be used again as they are.
- *
- * A timeout that competes with the other cases is a receive from a timer's
- * channel, see <linux/gotimer.h>; one that merely ends the wait is the deadline
- * of goselect_until().
  */
 
 #ifndef _LINUX_GOSELECT_H

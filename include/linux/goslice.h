@@ -7,16 +7,18 @@
  * into spare capacity, or moves the elements to a larger array; several slices
  * can view one array. The semantics are those of Go's slices.
  *
+ * Example
  *	DEFINE_GOSLICE(ids, u64);		// struct ids_slice
  *
  *	struct ids_slice ids = GOSLICE_NIL, tail;
  *	u64 id = 42, *p;
  *
- *	err = goslice_append(&ids, id, GFP_KERNEL);
- *	err = goslice_slice(&tail, &ids, 1, goslice_len(&ids));
+ *	err = goslice_append(&ids, id, GFP_KERNEL);		// 0
+ *	err = goslice_append(&ids, 43, GFP_KERNEL);		// 0
+ *	err = goslice_slice(&tail, &ids, 1, goslice_len(&ids));	// 0
  *	goslice_for_each(p, &tail)
- *		pr_info("%llu\n", *p);
- *	pr_info("first is %llu\n", ids.array[0]);
+ *		pr_info("%llu\n", *p);				// prints 43
+ *	pr_info("first is %llu\n", ids.array[0]);	// prints first is 42
  *	goslice_put(&tail);
  *	goslice_put(&ids);
  *

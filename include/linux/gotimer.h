@@ -4,17 +4,20 @@
  *
  * A timer sends the time at which it was due to a channel of its own: once, or
  * again and again (a ticker). Receiving from the channel, alone or as a case of
- * a select, is how to wait for it. The semantics are those of Go's timers.
+ * a select (<linux/goselect.h>), is how to wait for it. The semantics are those
+ * of Go's timers.
  *
+ * Example
  *	struct gotimer *timer = gotimer_alloc(GFP_KERNEL);
- *	struct goselect_case cases[] = {
- *		GOSELECT_RECV(answers, &answer),
- *		GOSELECT_RECV(gotimer_chan(timer), NULL),
- *	};
+ *	struct goselect_case cases[2];
  *
- *	err = gotimer_after(timer, ms_to_ktime(100));
+ *	if (IS_ERR(timer))
+ *		return PTR_ERR(timer);
+ *	cases[0] = GOSELECT_RECV(answers, &answer);
+ *	cases[1] = GOSELECT_RECV(gotimer_chan(timer), NULL);
+ *	gotimer_after(timer, ms_to_ktime(100));
  *	if (goselect(cases, ARRAY_SIZE(cases)) == 1)
- *		pr_info("no answer yet\n");
+ *		pr_info("no answer\n");		// prints no answer
  *	gotimer_free(timer);
  *
  * Guarantees
@@ -28,9 +31,13 @@
  *	After gotimer_set() or gotimer_stop() has returned, no value of an
  *	earlier setting is received.
  *
- *	The channel's length and capacity are 0. It cannot be sent to or closed
- *	(-EBADF). A ticker that nobody listens to causes no interrupts beyond
- *	the first.
+ *	The channel's length and capacity are 0. A ticker that nobody listens to
+ *	causes no interrupts beyond the first.
+ *
+ * Errors
+ *	-ENOMEM: from gotimer_alloc(). -EINVAL: a period that is negative, or in
+ *	gotimer_tick() not positive. -EBADF: a send to the channel, or a close of
+ *	it. Receives fail as on any channel.
  *
  * Contexts
  *	gotimer_set() and gotimer_stop() work in process, softirq and hardirq
