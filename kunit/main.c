@@ -118,7 +118,8 @@ kunit_test_suites(&gochan_state_suite,
 		  &goslice_edit_suite,
 		  &goslice_growth_suite,
 		  &goslice_model_suite,
-		  &goslice_fail_suite);
+		  &goslice_fail_suite,
+		  &examples_suite);
 
 MODULE_IMPORT_NS(GOCHAN_NS);
 MODULE_DESCRIPTION("KUnit suites of the gochan core");

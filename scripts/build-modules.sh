@@ -16,12 +16,12 @@ mkdir -p "$copy"
 # Files that Kbuild made are excluded on both sides: neither copied from an
 # in-place build nor deleted from the earlier build of this flavour.
 sources=()
-for part in Kbuild include kmod kunit; do
+for part in Kbuild include kmod kunit scripts Documentation README.md; do
 	[ ! -e "$REPO/$part" ] || sources+=("$REPO/$part")
 done
 rsync -a --delete --exclude '*.o' --exclude '*.ko' --exclude '*.mod' \
 	--exclude '*.mod.c' --exclude '.*' --exclude 'Module.symvers' \
-	--exclude 'modules.order' "${sources[@]}" "$copy/"
+	--exclude 'modules.order' --exclude /kunit/examples "${sources[@]}" "$copy/"
 
 # A module that Kbuild no longer makes must not be found and tested.
 find "$copy" -name '*.ko' -delete
