@@ -101,6 +101,23 @@ kernel_doc() {
 	! grep -qiE 'warning|error' <<<"$out"
 }
 
+# Every example in the documentation is run by a test.
+examples() {
+	"$SCRIPTS/extract-examples.py" . check
+}
+
+reference() {
+	"$SCRIPTS/check-docs.py" reference "perl $source/scripts/kernel-doc"
+}
+
+rst_syntax() {
+	if ! python3 -c 'import docutils' 2>/dev/null; then
+		echo "docutils is not installed"
+		return $SKIPPED
+	fi
+	"$SCRIPTS/check-docs.py" syntax
+}
+
 # What has the wrong type must not compile.
 compile_fail() {
 	"$SCRIPTS/compile-fail.sh" tools/testing/compile/*.c
@@ -148,6 +165,9 @@ check checkpatch "follow the kernel's coding style" checkpatch
 check "W=1 build" "fix the compiler's warnings" warnings
 check sparse "fix what sparse reports" sparse_check
 check kernel-doc "document every parameter and the return value" kernel_doc
+check examples "give each example a name, and a test that includes it" examples
+check reference "name the function on the page of its part" reference
+check "rst syntax" "correct the page" rst_syntax
 check "compile failures" "refuse at compile time what is refused there" \
 	compile_fail
 check "uapi header" "keep it self-contained and without holes" uapi_compile

@@ -30,6 +30,7 @@ needed() {
 	debian-archive-keyring	*/usr/share/keyrings/debian-archive-keyring.gpg
 	sparse			*sparse
 	shellcheck		*shellcheck
+	python3-docutils	*rst2html
 	END
 }
 
