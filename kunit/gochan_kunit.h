@@ -33,6 +33,7 @@
  * struct gct_thread - a helper thread
  * @node: entry in the list of the fixture
  * @task: the thread, with a reference; NULL once joined
+ * @ready: signals reach it
  * @done: completed once @fn has returned
  * @fn: what the thread runs
  * @arg: for @fn
@@ -42,6 +43,7 @@
 struct gct_thread {
 	struct list_head node;
 	struct task_struct *task;
+	struct completion ready;
 	struct completion done;
 	int (*fn)(struct gct_thread *thread);
 	void *arg;

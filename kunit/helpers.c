@@ -150,6 +150,7 @@ static int gct_thread_main(void *data)
 
 	allow_signal(SIGKILL);
 	allow_signal(SIGUSR1);
+	complete(&thread->ready);
 	thread->ret = thread->fn(thread);
 	complete_all(&thread->done);
 	return 0;
@@ -164,6 +165,7 @@ struct gct_thread *gct_start(struct kunit *test,
 
 	thread = kunit_kzalloc(test, sizeof(*thread), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, thread);
+	init_completion(&thread->ready);
 	init_completion(&thread->done);
 	thread->fn = fn;
 	thread->arg = arg;
@@ -172,6 +174,8 @@ struct gct_thread *gct_start(struct kunit *test,
 	thread->task = get_task_struct(task);
 	list_add_tail(&thread->node, &fix->threads);
 	wake_up_process(task);
+	/* A signal before the thread allows any would be lost. */
+	wait_for_completion(&thread->ready);
 	return thread;
 }
 
