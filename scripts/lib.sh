@@ -116,7 +116,8 @@ module_files() {
 			die "$module.ko was not built; see the log in $LOGS"
 	done
 	for module in kmod/core/gochan_core kmod/dev/gochan \
-		kmod/samples/gochan_timer kunit/gochan_kunit; do
+		kmod/samples/gochan_timer kmod/samples/gochan_flows \
+		kunit/gochan_kunit; do
 		[ ! -e "$build/$module.ko" ] ||
 			printf '%s\n' --add \
 				"$build/$module.ko:modules/${module##*/}.ko"

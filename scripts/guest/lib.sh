@@ -49,7 +49,7 @@ unload() {
 unload_modules() {
 	local module failed=0
 
-	for module in gochan_kunit gochan_timer gochan gochan_core; do
+	for module in gochan_kunit gochan_flows gochan_timer gochan gochan_core; do
 		unload $module || failed=1
 	done
 	return $failed
