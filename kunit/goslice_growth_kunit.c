@@ -275,6 +275,28 @@ static void atomic_growth_leaves_a_huge_array(struct kunit *test)
 	goslice_put(&t);
 }
 
+/* One step beyond kmalloc(): vmalloc() is not for interrupts, and not asked. */
+static void atomic_growth_ends_with_kmalloc(struct kunit *test)
+{
+	const size_t n = KMALLOC_MAX_SIZE / sizeof(u64);
+	struct gst_u64_slice s = gst_numbers(test, 0, n), before;
+	unsigned long flags;
+	int err;
+
+	KUNIT_ASSERT_EQ(test, 0, goslice_slice(&s, &s, 0, n));
+	before = s;
+	s.array[n - 1] = 5;
+	local_irq_save(flags);
+	err = goslice_append(&s, 6, GFP_ATOMIC);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, err);
+	GST_EXPECT_SAME(test, &s, &before);
+	KUNIT_EXPECT_EQ(test, 0, goslice_append(&s, 6, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, s.array[n - 1], 5ULL);
+	KUNIT_EXPECT_EQ(test, s.array[n], 6ULL);
+	goslice_put(&s);
+}
+
 static void atomic_context_can_do_all(struct kunit *test)
 {
 	struct gst_u64_slice s = GOSLICE_NIL, t = GOSLICE_NIL;
@@ -308,6 +330,7 @@ static struct kunit_case goslice_growth_cases[] = {
 	KUNIT_CASE(a_shared_array_does_not_grow_in_place),
 	KUNIT_CASE(a_queue_stays_small),
 	KUNIT_CASE(atomic_growth_leaves_a_huge_array),
+	KUNIT_CASE(atomic_growth_ends_with_kmalloc),
 	KUNIT_CASE(atomic_context_can_do_all),
 	{ }
 };

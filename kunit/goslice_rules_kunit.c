@@ -77,7 +77,8 @@ static void no_memory_is_an_error_of_its_own(struct kunit *test)
 	const size_t most = GOSLICE_MAX_BYTES / sizeof(u64);
 	struct gst_u64_slice s = gst_numbers(test, 2, 2), other, before = s;
 
-	/* Who may not wait gets no more than the page allocator has. */
+	BUILD_BUG_ON(GOSLICE_MAX_BYTES <= KMALLOC_MAX_SIZE);
+	/* Who may not wait gets no more than kmalloc() has, on any machine. */
 	KUNIT_EXPECT_EQ(test, -ENOMEM, goslice_make(&other, 0, most,
 						    GST_NOWAIT));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, goslice_grow(&s, most - 2,

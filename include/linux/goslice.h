@@ -49,7 +49,8 @@
  *	only read. But slices of one array may each be used, reallocated and
  *	put by a task of its own. What may allocate has the caller's GFP flags:
  *	with GFP_ATOMIC it can be called in any context but NMI, under
- *	spinlocks, too; then arrays of more than a page or two may fail.
+ *	spinlocks, too; then arrays of more than a page or two may fail, and
+ *	those of more than KMALLOC_MAX_SIZE always do.
  *	goslice_put() and the end of goslice_for_each() may free: not in NMI,
  *	and not under a spinlock, as vfree() has it.
  *

@@ -169,13 +169,24 @@ static size_t goslice_spacious(size_t bytes)
 	return min(2 * bytes, GOSLICE_MAX_BYTES);
 }
 
+/*
+ * Only callers that may block fall back to vmalloc(): what newer kernels let it
+ * do for others does not work in an interrupt.
+ */
+static void *goslice_alloc_data(size_t bytes, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp))
+		return kvmalloc(bytes, gfp);
+	return kmalloc(bytes, gfp | __GFP_NOWARN);
+}
+
 static struct goslice_array *goslice_array_alloc(size_t bytes, gfp_t gfp)
 {
 	struct goslice_array *a = kmalloc(sizeof(*a), gfp);
 
 	if (!a)
 		return NULL;
-	a->data = kvmalloc(bytes, gfp);
+	a->data = goslice_alloc_data(bytes, gfp);
 	if (!a->data) {
 		kfree(a);
 		return NULL;
@@ -247,7 +258,7 @@ static int goslice_move(struct goslice *s, size_t keep, size_t bytes, gfp_t gfp,
 
 	bytes = goslice_spacious(bytes);
 	if (goslice_owned(s)) {
-		data = kvmalloc(bytes, gfp);
+		data = goslice_alloc_data(bytes, gfp);
 		if (!data)
 			return -ENOMEM;
 		stale->data = a->data;
