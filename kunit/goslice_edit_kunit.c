@@ -2,8 +2,8 @@
 /*
  * gochan_kunit - slices cut and pasted
  *
- * Insertion, with sources that overlap in all ways, deletion, clones and
- * concatenation.
+ * Insertion and replacement, with sources that overlap in all ways, deletion,
+ * clones and concatenation.
  */
 
 #include <linux/slab.h>
@@ -85,6 +85,103 @@ static void insert_grows_like_append(struct kunit *test)
 	goslice_clip(&t);
 	KUNIT_EXPECT_EQ(test, 0, goslice_insert(&s, 9, 7, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 0, goslice_append(&t, 7, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, goslice_cap(&s), goslice_cap(&t));
+	goslice_put(&t);
+	goslice_put(&s);
+}
+
+static void replace_by_more_fewer_and_as_many(struct kunit *test)
+{
+	struct gst_u8_slice s = gst_string(test, "abcdef", 6);
+
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 1, 3, (u8 *)"BC", 2, 0));
+	GST_EXPECT_STRING(test, &s, "aBCdef");
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 0, 3, (u8 *)"x", 1, 0));
+	GST_EXPECT_STRING(test, &s, "xdef");
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 3, 4, (u8 *)"123", 3, 0));
+	GST_EXPECT_STRING(test, &s, "xde123");
+	GST_EXPECT_SHAPE(test, &s, 6, 6);
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 6, 6, (u8 *)"4", 1,
+						 GFP_KERNEL));
+	GST_EXPECT_STRING(test, &s, "xde1234");
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 1, 7, s.array, 0, 0));
+	GST_EXPECT_STRING(test, &s, "x");
+	goslice_put(&s);
+}
+
+static void replace_is_bounded_by_the_length(struct kunit *test)
+{
+	struct gst_u8_slice s = gst_string(test, "abcde", 8);
+	struct gst_u8_slice before = s;
+
+	KUNIT_EXPECT_EQ(test, -ERANGE,
+			goslice_replace(&s, 0, 6, s.array, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -ERANGE,
+			goslice_replace(&s, 3, 2, s.array, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -ERANGE,
+			goslice_replace(&s, -1, 2, s.array, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -ERANGE,
+			goslice_replace(&s, 6, 6, s.array, 0, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+			goslice_replace(&s, 1, 3, s.array, SIZE_MAX,
+					GFP_KERNEL));
+	GST_EXPECT_SAME(test, &s, &before);
+	GST_EXPECT_STRING(test, &s, "abcde");
+	goslice_put(&s);
+}
+
+/* As for insert, and for each part that may be replaced. */
+static void replace_one_way(struct kunit *test, size_t cap, size_t i, size_t j,
+			    size_t from, size_t n)
+{
+	struct gst_u8_slice s = gst_string(test, DIGITS, cap), all;
+	char want[32] = "";
+
+	KUNIT_ASSERT_EQ(test, 0, goslice_slice(&s, &s, 0, 6));
+	goslice_share(&all, &s);
+	memcpy(want, DIGITS, i);
+	memcpy(want + i, DIGITS + from, n);
+	memcpy(want + i + n, DIGITS + j, 6 - j);
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, i, j, s.array + from, n,
+						 GFP_KERNEL));
+	GST_EXPECT_STRING(test, &s, want);
+	/* Behind it all is zero up to the old length, and as it was from there. */
+	if (s.array == all.array && n < j - i) {
+		KUNIT_ASSERT_EQ(test, 0, goslice_slice(&all, &all, 0, 10));
+		memset(want + 6 - (j - i) + n, 0, j - i - n);
+		memcpy(want + 6, DIGITS + 6, 4);
+		KUNIT_EXPECT_EQ(test, 0, memcmp(all.array, want, 10));
+	} else if (s.array != all.array) {
+		GST_EXPECT_STRING(test, &all, "012345");
+	}
+	goslice_put(&all);
+	goslice_put(&s);
+}
+
+static void replace_reads_its_source_first(struct kunit *test)
+{
+	size_t cap, i, j, from, n;
+
+	for (cap = 10; cap <= 20; cap += 5)
+		for (j = 0; j <= 6; j++)
+			for (i = 0; i <= j; i++)
+				for (from = 0; from < 10; from++)
+					for (n = 0; from + n <= 10; n++)
+						replace_one_way(test, cap, i, j,
+								from, n);
+}
+
+static void replace_grows_like_append(struct kunit *test)
+{
+	struct gst_u64_slice s = gst_numbers(test, 300, 300), t;
+	u64 more[3] = { 7, 8, 9 };
+
+	KUNIT_ASSERT_EQ(test, 0, goslice_clone(&t, &s, GFP_KERNEL));
+	goslice_clip(&t);
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 4, 6, more, 3,
+						 GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, 0, goslice_append(&t, 7, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, goslice_len(&s), (size_t)301);
 	KUNIT_EXPECT_EQ(test, goslice_cap(&s), goslice_cap(&t));
 	goslice_put(&t);
 	goslice_put(&s);
@@ -183,6 +280,10 @@ static struct kunit_case goslice_edit_cases[] = {
 	KUNIT_CASE(insert_reads_its_source_first),
 	KUNIT_CASE(insert_with_room_is_seen),
 	KUNIT_CASE(insert_grows_like_append),
+	KUNIT_CASE(replace_by_more_fewer_and_as_many),
+	KUNIT_CASE(replace_is_bounded_by_the_length),
+	KUNIT_CASE(replace_reads_its_source_first),
+	KUNIT_CASE(replace_grows_like_append),
 	KUNIT_CASE(delete_is_bounded_by_the_length),
 	KUNIT_CASE(delete_zeroes_what_it_vacates),
 	KUNIT_CASE(a_clone_has_its_own_array),

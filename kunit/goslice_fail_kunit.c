@@ -55,6 +55,11 @@ static int op_insert(struct gst_u64_slice *s, struct gst_u64_slice *out)
 	return goslice_insert_many(s, 2, s->array + 1, 3, GST_NOWAIT);
 }
 
+static int op_replace(struct gst_u64_slice *s, struct gst_u64_slice *out)
+{
+	return goslice_replace(s, 2, 3, s->array + 1, 3, GST_NOWAIT);
+}
+
 static int op_grow(struct gst_u64_slice *s, struct gst_u64_slice *out)
 {
 	return goslice_grow(s, 100, GST_NOWAIT);
@@ -81,6 +86,8 @@ static const struct scene scenes[] = {
 	{ "append to itself, shared", true, 2, op_append_self },
 	{ "insert by the owner", false, 1, op_insert },
 	{ "insert into a shared array", true, 2, op_insert },
+	{ "replace by the owner", false, 1, op_replace },
+	{ "replace in a shared array", true, 2, op_replace },
 	{ "grow by the owner", false, 1, op_grow },
 	{ "grow a shared array", true, 2, op_grow },
 	{ "clone", false, 2, op_clone },

@@ -129,18 +129,28 @@ static void model_enlarge(struct script *sc, struct view *v, size_t new_len,
 	*v = next;
 }
 
+static void model_replace(struct script *sc, struct view *v, size_t i, size_t j,
+			  const void *src, size_t n)
+{
+	size_t len = v->len - (j - i) + n;
+
+	if (!n && i == j)
+		return;
+	memcpy(sc->scratch, src, n * sc->size);
+	if (len > v->cap)
+		model_enlarge(sc, v, len, v->len);
+	memmove(view_at(sc, v, i + n), view_at(sc, v, j),
+		(v->len - j) * sc->size);
+	memcpy(view_at(sc, v, i), sc->scratch, n * sc->size);
+	if (len < v->len)
+		memset(view_at(sc, v, len), 0, (v->len - len) * sc->size);
+	v->len = len;
+}
+
 static void model_insert(struct script *sc, struct view *v, size_t at,
 			 const void *src, size_t n)
 {
-	if (!n)
-		return;
-	memcpy(sc->scratch, src, n * sc->size);
-	if (v->len + n > v->cap)
-		model_enlarge(sc, v, v->len + n, v->len);
-	memmove(view_at(sc, v, at + n), view_at(sc, v, at),
-		(v->len - at) * sc->size);
-	memcpy(view_at(sc, v, at), sc->scratch, n * sc->size);
-	v->len += n;
+	model_replace(sc, v, at, at, src, n);
 }
 
 static void model_delete(struct script *sc, struct view *v, size_t i, size_t j)
@@ -228,6 +238,36 @@ static int op_insert_part(struct script *sc, int a, int b)
 	return err;
 }
 
+static int op_replace(struct script *sc, int a, int b)
+{
+	size_t j = below(sc, sc->slices[a].len + 1), i = below(sc, j + 1);
+	size_t n = fresh(sc);
+	int err = goslice_raw_replace(&sc->slices[a], i, j, sc->fresh, n,
+				      sc->size, GFP_KERNEL);
+
+	model_replace(sc, &sc->views[a], i, j, sc->fresh, n);
+	return err;
+}
+
+/* By a part as in op_insert_part(). */
+static int op_replace_part(struct script *sc, int a, int b)
+{
+	size_t j = below(sc, sc->slices[a].len + 1), i = below(sc, j + 1);
+	size_t from = below(sc, sc->slices[b].cap + 1);
+	size_t n = below(sc, min_t(size_t, MAX_MANY,
+				   sc->slices[b].cap - from) + 1);
+	int err;
+
+	if (!n)
+		return 0;
+	err = goslice_raw_replace(&sc->slices[a], i, j,
+				  sc->slices[b].array + from * sc->size, n,
+				  sc->size, GFP_KERNEL);
+	model_replace(sc, &sc->views[a], i, j, view_at(sc, &sc->views[b], from),
+		      n);
+	return err;
+}
+
 static int op_delete(struct script *sc, int a, int b)
 {
 	size_t j = below(sc, sc->slices[a].len + 1), i = below(sc, j + 1);
@@ -239,7 +279,7 @@ static int op_delete(struct script *sc, int a, int b)
 }
 
 /* The output takes the place of a slice, whose view ends. */
-static void replace(struct script *sc, int a, const struct goslice *next)
+static void supersede(struct script *sc, int a, const struct goslice *next)
 {
 	goslice_raw_put(&sc->slices[a]);
 	sc->slices[a] = *next;
@@ -257,7 +297,7 @@ static int op_slice(struct script *sc, int a, int b)
 	} else {
 		err = goslice_raw_slice3(&next, src, lo, hi, max, sc->size);
 		if (!err)
-			replace(sc, a, &next);
+			supersede(sc, a, &next);
 	}
 	model_slice(&sc->views[a], &sc->views[b], lo, hi, max);
 	return err;
@@ -268,7 +308,7 @@ static int op_share(struct script *sc, int a, int b)
 	struct goslice next;
 
 	goslice_raw_share(&next, &sc->slices[b]);
-	replace(sc, a, &next);
+	supersede(sc, a, &next);
 	sc->views[a] = sc->views[b];
 	return 0;
 }
@@ -288,7 +328,7 @@ static int op_make(struct script *sc, int a, int b)
 
 	if (err)
 		return err;
-	replace(sc, a, &next);
+	supersede(sc, a, &next);
 	sc->views[a].array = -1;
 	sc->views[a] = (struct view){
 		.array = model_array(sc), .len = len, .cap = cap,
@@ -305,7 +345,7 @@ static int op_clone(struct script *sc, int a, int b)
 
 	if (err)
 		return err;
-	replace(sc, a, &clone);
+	supersede(sc, a, &clone);
 	if (v->len)
 		model_insert(sc, &next, 0, view_at(sc, v, 0), v->len);
 	sc->views[a] = next;
@@ -363,7 +403,9 @@ static int op_wrong(struct script *sc, int a, int b)
 		return -EIO;
 	if (goslice_raw_delete(s, 0, s->len + too_much, sc->size) != -ERANGE ||
 	    goslice_raw_insert(s, s->len + too_much, sc->fresh, 1, sc->size,
-			       GFP_KERNEL) != -ERANGE)
+			       GFP_KERNEL) != -ERANGE ||
+	    goslice_raw_replace(s, 0, s->len + too_much, sc->fresh, 1, sc->size,
+				GFP_KERNEL) != -ERANGE)
 		return -EIO;
 	return goslice_raw_append(s, sc->fresh, SIZE_MAX - too_much, sc->size,
 				  GFP_KERNEL) == -EOVERFLOW ? 0 : -EIO;
@@ -371,7 +413,8 @@ static int op_wrong(struct script *sc, int a, int b)
 
 static int (*const ops[])(struct script *sc, int a, int b) = {
 	op_append, op_append, op_append, op_append, op_append_slice, op_insert,
-	op_insert_part, op_insert_part, op_delete, op_slice, op_slice, op_share,
+	op_insert_part, op_insert_part, op_replace, op_replace_part,
+	op_replace_part, op_delete, op_slice, op_slice, op_share,
 	op_put, op_make, op_clone, op_copy, op_clear, op_grow, op_clip,
 	op_wrong,
 };

@@ -123,6 +123,7 @@ static void nothing_done_keeps_nil(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, goslice_append_slice(&nil, &nil, 0));
 	KUNIT_EXPECT_EQ(test, 0, goslice_grow(&nil, 0, 0));
 	KUNIT_EXPECT_EQ(test, 0, goslice_insert_many(&nil, 0, none, 0, 0));
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&nil, 0, 0, none, 0, 0));
 	KUNIT_EXPECT_EQ(test, 0, goslice_delete(&nil, 0, 0));
 	KUNIT_EXPECT_EQ(test, (size_t)0, goslice_copy(&nil, &nil));
 	goslice_clear(&nil);
@@ -308,8 +309,12 @@ static void elements_without_size_take_no_memory(struct kunit *test)
 	GST_EXPECT_SHAPE(test, &s, 4, 4);
 	KUNIT_EXPECT_EQ(test, 0, goslice_insert(&s, 2, none[0], 0));
 	GST_EXPECT_SHAPE(test, &s, 5, 5);
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 1, 2, none, 3, 0));
+	GST_EXPECT_SHAPE(test, &s, 7, 7);
+	KUNIT_EXPECT_EQ(test, 0, goslice_replace(&s, 0, 3, none, 1, 0));
+	GST_EXPECT_SHAPE(test, &s, 5, 7);
 	KUNIT_EXPECT_EQ(test, 0, goslice_delete(&s, 0, 2));
-	GST_EXPECT_SHAPE(test, &s, 3, 5);
+	GST_EXPECT_SHAPE(test, &s, 3, 7);
 	goslice_for_each(p, &s)
 		turns += p == s.array;
 	KUNIT_EXPECT_EQ(test, turns, (size_t)3);

@@ -156,6 +156,9 @@ void goslice_raw_clear(const struct goslice *s, size_t size);
 int __must_check goslice_raw_insert(struct goslice *s, size_t at,
 				    const void *src, size_t n, size_t size,
 				    gfp_t gfp);
+int __must_check goslice_raw_replace(struct goslice *s, size_t i, size_t j,
+				     const void *src, size_t n, size_t size,
+				     gfp_t gfp);
 int __must_check goslice_raw_delete(struct goslice *s, size_t i, size_t j,
 				    size_t size);
 int __must_check goslice_raw_clone(struct goslice *dst,
@@ -530,6 +533,29 @@ goslice_must_check(({							\
 	goslice_check_ptr(s, src);					\
 	goslice_raw_insert(&(s)->slice, at, src, n,			\
 			   sizeof(*(s)->array), gfp);			\
+}))
+
+/**
+ * goslice_replace - replace elements by those of an array
+ * @s: the slice
+ * @i: the first of them
+ * @j: the element after the last of them
+ * @src: pointer to the first new one; may point into any slice, @s as well
+ * @n: how many new ones, more or fewer or as many
+ * @gfp: how to allocate, if there is not enough spare capacity
+ *
+ * The elements behind them move up or down, for all who view the array, if it
+ * has room; if not, the slice gets an array of its own. What is vacated between
+ * the new and the old length is zeroed.
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: 0, -ERANGE if not @i <= @j <= length, -EOVERFLOW, -ENOMEM.
+ */
+#define goslice_replace(s, i, j, src, n, gfp)				\
+goslice_must_check(({							\
+	goslice_check_ptr(s, src);					\
+	goslice_raw_replace(&(s)->slice, i, j, src, n,			\
+			    sizeof(*(s)->array), gfp);			\
 }))
 
 /**

@@ -488,21 +488,93 @@ static void goslice_exchange(void *bytes, size_t head, size_t tail)
 	goslice_reverse(bytes, head + tail);
 }
 
-/* @bytes from @src come before the @behind bytes at @pos; there is room. */
-static void goslice_shift_in(void *pos, size_t behind, const void *src,
-			     size_t bytes)
+/*
+ * Let @bytes from @src take the place of fewer bytes at @pos, the @gone ones;
+ * the @behind bytes after those end up after the new ones. There is room.
+ */
+static void goslice_push_in(void *pos, size_t gone, size_t behind,
+			    const void *src, size_t bytes)
 {
-	bool overlap = src < pos + behind + bytes && pos < src + bytes;
+	void *tail = pos + gone, *end = tail + behind;
+	size_t more = bytes - gone;
 
-	if (overlap) {
-		/* Store first where nothing is in the way. */
-		memmove(pos + behind, src, bytes);
-		goslice_exchange(pos, behind, bytes);
-	} else {
-		memmove(pos + bytes, pos, behind);
-		memcpy(pos, src, bytes);
+	if (src <= pos || src >= end + more) {
+		/* None of it is where the tail goes. */
+		memmove(pos + bytes, tail, behind);
+		memmove(pos, src, bytes);
+		return;
 	}
+	if (src <= tail && src + bytes >= end) {
+		/* The tail is a part of it: one copy of that is enough. */
+		memmove(pos, src, bytes);
+		memmove(pos + bytes, pos + (tail - src), behind);
+		return;
+	}
+	/*
+	 * Its end takes the place of what is gone, its beginning the room
+	 * behind the tail, and then they change sides. The one to be stored
+	 * first is the one that the other does not come from: not both do, or
+	 * the tail would be a part of the source.
+	 */
+	if (src + bytes > end) {
+		memmove(pos, src + more, gone);
+		memmove(end, src, more);
+	} else {
+		memmove(end, src, more);
+		memmove(pos, src + more, gone);
+	}
+	goslice_exchange(pos, gone + behind, more);
 }
+
+/* The same with no more bytes than are gone: those have room at once. */
+static void goslice_pull_in(void *pos, size_t gone, size_t behind,
+			    const void *src, size_t bytes)
+{
+	memmove(pos, src, bytes);
+	memmove(pos + bytes, pos + gone, behind);
+	memset(pos + bytes + behind, 0, gone - bytes);
+}
+
+/**
+ * goslice_raw_replace - replace elements
+ * @s: the slice
+ * @i: the first of them
+ * @j: the element after the last of them
+ * @src: pointer to the first new one; may point into any slice, @s as well
+ * @n: how many new ones
+ * @size: size of an element
+ * @gfp: how to allocate, if there is not enough spare capacity
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: as goslice_replace().
+ */
+int goslice_raw_replace(struct goslice *s, size_t i, size_t j, const void *src,
+			size_t n, size_t size, gfp_t gfp)
+{
+	struct goslice_stale stale = { };
+	size_t behind, gone = j - i;
+	int err;
+
+	if (i > j || j > s->len)
+		return -ERANGE;
+	if (!n && !gone)
+		return 0;
+	behind = (s->len - j) * size;
+	if (n > gone) {
+		err = goslice_reserve(s, n - gone, size, gfp, &stale);
+		if (err)
+			return err;
+		goslice_push_in(s->array + i * size, gone * size, behind, src,
+				n * size);
+	} else {
+		goslice_pull_in(s->array + i * size, gone * size, behind, src,
+				n * size);
+	}
+	s->len = s->len - gone + n;
+	goslice_drop_stale(&stale, gfp);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(goslice_raw_replace, GOCHAN_NS);
 
 /**
  * goslice_raw_insert - insert elements
@@ -519,22 +591,7 @@ static void goslice_shift_in(void *pos, size_t behind, const void *src,
 int goslice_raw_insert(struct goslice *s, size_t at, const void *src, size_t n,
 		       size_t size, gfp_t gfp)
 {
-	struct goslice_stale stale = { };
-	int err;
-
-	if (at > s->len)
-		return -ERANGE;
-	if (!n)
-		return 0;
-	err = goslice_reserve(s, n, size, gfp, &stale);
-	if (err)
-		return err;
-	if (size)
-		goslice_shift_in(s->array + at * size, (s->len - at) * size,
-				 src, n * size);
-	s->len += n;
-	goslice_drop_stale(&stale, gfp);
-	return 0;
+	return goslice_raw_replace(s, at, at, src, n, size, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(goslice_raw_insert, GOCHAN_NS);
 

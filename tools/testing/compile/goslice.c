@@ -59,6 +59,9 @@ static int __used compile_goslice(struct wide_slice *wide,
 #ifdef CASE_INSERT_ARRAY /* elements of another type */
 	err |= goslice_insert_many(narrow, 0, &w, 1, GFP_KERNEL);
 #endif
+#ifdef CASE_REPLACE_ARRAY /* elements of another type */
+	err |= goslice_replace(wide, 0, 0, &n, 1, GFP_KERNEL);
+#endif
 #ifdef CASE_APPEND_SLICE /* elements of another type */
 	err |= goslice_append_slice(wide, narrow, GFP_KERNEL);
 #endif
@@ -90,6 +93,9 @@ static int __used compile_goslice(struct wide_slice *wide,
 #ifdef CASE_RAW /* incompatible pointer type */
 	goslice_raw_put(wide);
 #endif
+#ifdef CASE_IGNORED_REPLACE /* ignoring return value */
+	goslice_replace(wide, 0, 0, &w, 1, GFP_KERNEL);
+#endif
 #ifdef CASE_IGNORED_ERROR /* ignoring return value */
 	goslice_append_slice(wide, wide, GFP_KERNEL);
 #endif
@@ -101,6 +107,7 @@ static int __used compile_goslice(struct wide_slice *wide,
 	err |= goslice_append(pointer, text, GFP_KERNEL);
 	err |= goslice_append(pair, both, GFP_KERNEL);
 	err |= goslice_append_slice(wide, wide, GFP_KERNEL);
+	err |= goslice_replace(wide, 0, 0, &w, 1, GFP_KERNEL);
 	goslice_for_each(p, wide)
 		w += *p;
 	q = goslice_at(narrow, 0);
