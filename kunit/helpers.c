@@ -2,12 +2,13 @@
 /*
  * gochan_kunit - fixture, helper threads and waits of the gochan suites
  *
- * Lifetime: threads and channels of a test hang off its fixture. Their memory
- * is managed by KUnit, which releases it after gct_exit() has joined the
- * threads and put the channels, in this order.
+ * Lifetime: threads and channels of a test hang off its fixture. The memory of
+ * threads is managed by KUnit, which releases it after gct_exit() has joined
+ * them and put the channels, in this order.
  */
 
 #include <linux/err.h>
+#include <linux/goslice.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -37,14 +38,11 @@ const struct gochan_wait gct_killable = {
 	.deadline = KTIME_MAX,
 };
 
-struct gct_channel {
-	struct list_head node;
-	struct gochan *ch;
-};
+DEFINE_GOSLICE(gct_chan, struct gochan *);
 
 struct gct_fixture {
 	struct list_head threads;
-	struct list_head channels;
+	struct gct_chan_slice channels;
 };
 
 int gct_init(struct kunit *test)
@@ -54,7 +52,6 @@ int gct_init(struct kunit *test)
 	if (!fix)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&fix->threads);
-	INIT_LIST_HEAD(&fix->channels);
 	test->priv = fix;
 	return 0;
 }
@@ -85,7 +82,7 @@ void gct_exit(struct kunit *test)
 {
 	struct gct_fixture *fix = test->priv;
 	struct gct_thread *thread, *tmp;
-	struct gct_channel *channel;
+	struct gochan **ch;
 
 	if (!fix)
 		return;
@@ -93,23 +90,22 @@ void gct_exit(struct kunit *test)
 		gct_kill(thread);
 		gct_reap(thread);
 	}
-	list_for_each_entry(channel, &fix->channels, node)
-		gochan_put(channel->ch);
+	goslice_for_each(ch, &fix->channels)
+		gochan_put(*ch);
+	goslice_put(&fix->channels);
 	test->priv = NULL;
 }
 
 void gct_put_later(struct kunit *test, struct gochan *ch)
 {
 	struct gct_fixture *fix = test->priv;
-	struct gct_channel *channel;
+	int err;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ch);
-	channel = kunit_kzalloc(test, sizeof(*channel), GFP_KERNEL);
-	if (!channel)
+	err = goslice_append(&fix->channels, ch, GFP_KERNEL);
+	if (err)
 		gochan_put(ch);
-	KUNIT_ASSERT_NOT_NULL(test, channel);
-	channel->ch = ch;
-	list_add_tail(&channel->node, &fix->channels);
+	KUNIT_ASSERT_EQ(test, 0, err);
 }
 
 struct gochan *gct_chan(struct kunit *test, size_t elem_size, size_t cap)
@@ -132,16 +128,12 @@ struct gochan *gct_chan_varlen(struct kunit *test, size_t max, size_t cap)
 void gct_put_now(struct kunit *test, struct gochan *ch)
 {
 	struct gct_fixture *fix = test->priv;
-	struct gct_channel *channel;
+	size_t i, len = goslice_len(&fix->channels);
 
-	list_for_each_entry(channel, &fix->channels, node) {
-		if (channel->ch != ch)
-			continue;
-		list_del(&channel->node);
-		kunit_kfree(test, channel);
-		gochan_put(ch);
-		return;
-	}
+	for (i = 0; i < len && fix->channels.array[i] != ch; i++)
+		;
+	KUNIT_ASSERT_EQ(test, 0, goslice_delete(&fix->channels, i, i + 1));
+	gochan_put(ch);
 }
 
 static int gct_thread_main(void *data)
