@@ -14,11 +14,11 @@
  * to follows from the seed, whenever it expired.
  *
  * Lifetime: there is one struct flows, and it lives as long as the module. At
- * unload the source goes first; what it has sent the worker still receives, down
- * to the end of the channel, so that the sums are exact at any moment.
+ * unload the source goes first, then the worker; what is still in the channel is
+ * counted after that, so that the sums are exact at any moment.
  *
- * Locks: none. The map has its own. Records and sums belong to the worker until
- * it sets @done, and do not change after that.
+ * Locks: none. The map has its own. Records and sums belong to the worker, or to
+ * who has joined it, until @done is set, and do not change after that.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -204,16 +204,6 @@ static void flows_finish(struct flows *f)
 	smp_store_release(&f->done, true);
 }
 
-/* The source has ended: what it sent comes first, and then the end. */
-static void flows_drain(struct flows *f)
-{
-	struct packet p;
-	bool ok;
-
-	while (!gochan_recv(f->packets, &p, &ok) && ok)
-		flows_count(f, &p);
-}
-
 /*
  * Of several cases that are ready a select takes a random one: however fast the
  * packets arrive, ticks and the stop are seen soon.
@@ -243,14 +233,12 @@ static int flows_worker(void *arg)
 			flows_expire(f, ktime_sub(now, idle), &f->expired);
 			break;
 		case STOP:
-			flows_drain(f);
-			goto out;
+			return 0;
 		default:
 			WARN_ON_ONCE(true);
 		}
 		cond_resched();
 	}
-out:
 	flows_finish(f);
 	return 0;
 }
@@ -394,6 +382,19 @@ static int __init flows_init(void)
 }
 module_init(flows_init);
 
+/*
+ * What the worker has not received, all of it if it never ran; both threads have
+ * ended, and the channel is closed, so nothing sleeps here.
+ */
+static void flows_drain(struct flows *f)
+{
+	struct packet p;
+	bool ok;
+
+	while (!gochan_recv(f->packets, &p, &ok) && ok)
+		flows_count(f, &p);
+}
+
 static void __exit flows_exit(void)
 {
 	struct flows *f = &flows;
@@ -404,6 +405,10 @@ static void __exit flows_exit(void)
 	gochan_close(f->packets);
 	gochan_close(f->stop);
 	flows_join(f->worker);
+	if (!f->done) {
+		flows_drain(f);
+		flows_finish(f);
+	}
 	flows_free(f);
 }
 module_exit(flows_exit);
