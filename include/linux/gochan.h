@@ -61,7 +61,8 @@
  *	Everything named without "try" may sleep. Messages are copied under the
  *	channel's irq-safe lock: prefer pointers to large elements.
  *
- *	kthread_stop() alone does not end a sleep on a channel: close it first.
+ *	kthread_stop() ends an interruptible sleep as a signal does. A killable
+ *	one lasts until the channel is ready or closed: close it first.
  *
  * Lifetime
  *	gochan_alloc() returns the first reference. Whoever calls a function on
