@@ -150,8 +150,8 @@ static u32 gochan_copy_in_varlen(struct gochan_rounds *r, u32 n)
 	for (i = 0; i < n; i++) {
 		if (r->lens[i] > r->co->elem_size)
 			return i + 1;
-		if (copy_from_user(gochan_rounds_stage(r, i),
-				   gochan_rounds_buf(r, i), r->lens[i]))
+		if (gochan_get_user(gochan_rounds_stage(r, i),
+				    gochan_rounds_buf(r, i), r->lens[i]))
 			break;
 	}
 	return i;
@@ -221,8 +221,8 @@ static u32 gochan_copy_out_varlen(struct gochan_rounds *r, u32 n)
 	u32 i;
 
 	for (i = 0; i < n; i++)
-		if (copy_to_user(gochan_rounds_buf(r, i),
-				 gochan_rounds_stage(r, i), r->lens[i]))
+		if (gochan_put_user(gochan_rounds_buf(r, i),
+				    gochan_rounds_stage(r, i), r->lens[i]))
 			break;
 	left = copy_to_user(gochan_rounds_lens(r, 0), r->lens,
 			    i * sizeof(u32));
