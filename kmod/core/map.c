@@ -45,8 +45,11 @@ static u32 gomap_align(u32 size)
 
 static u8 gomap_kind_of(const struct gomap_params *p)
 {
-	if (p->flags & (GOMAP_BYTES | GOMAP_SIPHASH) || p->hash)
+	if (p->flags & GOMAP_BYTES || p->hash)
 		return GOMAP_KANY;
+	if (p->flags & GOMAP_SIPHASH)
+		return p->key_size == 8 && p->val_size == 8 ? GOMAP_S8V8 :
+							       GOMAP_KANY;
 	if (p->key_size == 4)
 		return p->val_size == 8 ? GOMAP_K4V8 : GOMAP_K4;
 	if (p->key_size == 8)

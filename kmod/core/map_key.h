@@ -23,6 +23,7 @@ enum gomap_kind {
 	GOMAP_K4V8,	/* and 8-byte values */
 	GOMAP_K8,	/* 8-byte keys compared as integers, fast hash */
 	GOMAP_K8V8,	/* and 8-byte values */
+	GOMAP_S8V8,	/* the same with SipHash */
 	GOMAP_KANY,
 };
 
@@ -43,6 +44,9 @@ enum gomap_kind {
 		break;							\
 	case GOMAP_K8V8:						\
 		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K8V8);		\
+		break;							\
+	case GOMAP_S8V8:						\
+		__ret = gomap_##fn(__VA_ARGS__, GOMAP_S8V8);		\
 		break;							\
 	default:							\
 		__ret = gomap_##fn(__VA_ARGS__, GOMAP_KANY);		\
@@ -99,10 +103,15 @@ static __always_inline void gomap_zero(void *dst, u32 size)
  * the pointer to its block.
  */
 
+static __always_inline bool gomap_has_words(enum gomap_kind kind)
+{
+	return kind == GOMAP_K4V8 || kind == GOMAP_K8V8 || kind == GOMAP_S8V8;
+}
+
 static __always_inline u32 gomap_slot_size(const struct gomap *m,
 					   enum gomap_kind kind)
 {
-	return kind == GOMAP_K4V8 || kind == GOMAP_K8V8 ? 16 : m->slot_size;
+	return gomap_has_words(kind) ? 16 : m->slot_size;
 }
 
 static __always_inline u32 gomap_val_off(const struct gomap *m,
@@ -114,7 +123,7 @@ static __always_inline u32 gomap_val_off(const struct gomap *m,
 static __always_inline u32 gomap_val_size(const struct gomap *m,
 					  enum gomap_kind kind)
 {
-	return kind == GOMAP_K4V8 || kind == GOMAP_K8V8 ? 8 : m->val_size;
+	return gomap_has_words(kind) ? 8 : m->val_size;
 }
 
 /* Are values kept in blocks? */
@@ -160,6 +169,7 @@ gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
 		break;
 	case GOMAP_K8:
 	case GOMAP_K8V8:
+	case GOMAP_S8V8:
 		k.len = 8;
 		break;
 	default:
@@ -265,6 +275,8 @@ static __always_inline u64 gomap_hash(const struct gomap *m,
 	case GOMAP_K8:
 	case GOMAP_K8V8:
 		return gomap_hash_u64(gomap_load_key(k->data, 8), seed->key[0]);
+	case GOMAP_S8V8:
+		return gomap_siphash(k->data, 8, seed->key[0], seed->key[1]);
 	default:
 		break;
 	}
@@ -349,6 +361,7 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 		return gomap_load_key(slot, 4) == gomap_load_key(k->data, 4);
 	case GOMAP_K8:
 	case GOMAP_K8V8:
+	case GOMAP_S8V8:
 		return gomap_load_key(slot, 8) == gomap_load_key(k->data, 8);
 	default:
 		break;

@@ -170,6 +170,7 @@ static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
 		break;
 	case GOMAP_K8:
 	case GOMAP_K8V8:
+	case GOMAP_S8V8:
 		gomap_copy(slot, k->data, 8);
 		break;
 	default:
