@@ -387,8 +387,13 @@ TEST_F(border, of_an_iteration_loses_nothing)
 
 	EXPECT_EQ(MANY, put_many_u64(self->fd, keys, values, MANY));
 	bad = bordering(out, sizeof(out), self->rest, -1);
-	EXPECT_EQ(-EFAULT, iterate_u64(self->fd, &it, keys, bad, MANY));
+	got = iterate_u64(self->fd, &it, keys, bad, MANY);
 	EXPECT_GE(self->good, it.done);
+	/* A call may bring half of what was wanted, and that may fit. */
+	if (got != -EFAULT) {
+		EXPECT_LE(MANY / 2, self->good);
+		EXPECT_EQ(got, (int)it.done);
+	}
 	memset(seen, 0, sizeof(seen));
 	for (i = 0; i < it.done; i++) {
 		ASSERT_GT(MANY, bad[i]);
