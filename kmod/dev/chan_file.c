@@ -147,6 +147,7 @@ gochan_chan_obj_alloc(const struct gochan_chan_create *arg, size_t footprint)
 	co->footprint = footprint + sizeof(*co);
 	co->elem_size = arg->elem_size;
 	co->varlen = arg->flags & GOCHAN_CHAN_VARLEN;
+	co->words = !co->varlen && co->elem_size == sizeof(u64);
 	co->autoclose = arg->flags & GOCHAN_CHAN_AUTOCLOSE;
 	/* The first file has all rights. */
 	refcount_set(&co->senders, 1);

@@ -32,6 +32,7 @@
  * @footprint: bytes charged
  * @elem_size: the channel's element size
  * @varlen: the channel's messages keep their own length
+ * @words: all messages have eight bytes
  * @autoclose: the channel closes when there are no files of one direction
  * @senders: files that may send
  * @receivers: files that may receive
@@ -45,6 +46,7 @@ struct gochan_chan_obj {
 	size_t footprint;
 	u32 elem_size;
 	bool varlen;
+	bool words;
 	bool autoclose;
 	refcount_t senders;
 	refcount_t receivers;

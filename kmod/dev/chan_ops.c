@@ -75,6 +75,8 @@ static int gochan_send_word(struct gochan_chan_obj *co, const void __user *buf,
 
 	if (get_user(word, (const u64 __user *)buf))
 		return -EFAULT;
+	if (co->words)
+		return gochan_send_wait(co->ch, &word, wait);
 	return gochan_send_msg(co->ch, &word, sizeof(word), wait);
 }
 
@@ -140,9 +142,9 @@ static int gochan_recv_staged(struct gochan_chan_obj *co, void *stage,
 }
 
 /* A message of one word, from a channel that has no others. */
-static int gochan_recv_word(struct gochan_chan_obj *co,
-			    struct gochan_user_msg *msg,
-			    const struct gochan_wait *wait)
+static __always_inline int gochan_recv_word(struct gochan_chan_obj *co,
+					    struct gochan_user_msg *msg,
+					    const struct gochan_wait *wait)
 {
 	u64 __user *buf = msg->buf;
 	u64 word;
@@ -152,7 +154,7 @@ static int gochan_recv_word(struct gochan_chan_obj *co,
 	if (get_user(word, buf) || put_user(word, buf))
 		return -EFAULT;
 	msg->len = sizeof(word);
-	err = gochan_recv_msg(co->ch, &word, &msg->len, &msg->ok, wait);
+	err = gochan_recv_wait(co->ch, &word, &msg->ok, wait);
 	if (!err && msg->ok && put_user(word, buf))
 		return -EFAULT;
 	return err;
@@ -188,14 +190,14 @@ static noinline int gochan_recv_any(struct gochan_chan_obj *co,
 }
 
 static __always_inline int gochan_file_recv(struct gochan_chan_obj *co,
-			    struct gochan_user_msg *msg,
-			    const struct gochan_wait *wait)
+					    struct gochan_user_msg *msg,
+					    const struct gochan_wait *wait)
 {
 	if (msg->discard)
 		return gochan_recv_staged(co, NULL, 0, msg, wait);
 	if (msg->len < co->elem_size)
 		return -EMSGSIZE;
-	if (co->elem_size == sizeof(u64) && !co->varlen && !msg->peek)
+	if (co->words && !msg->peek)
 		return gochan_recv_word(co, msg, wait);
 	return gochan_recv_any(co, msg, wait);
 }
