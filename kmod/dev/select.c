@@ -51,7 +51,8 @@ struct gochan_user_case {
  * @stage: memory for messages
  * @send_bytes: of it, for those to send
  * @recv_bytes: and for the one to receive
- * @c: the user's sides
+ * @small: the stage, where that is enough
+ * @c: the user's sides; @cases are behind them
  */
 struct gochan_user_select {
 	struct gochan_select *arg;
@@ -59,6 +60,7 @@ struct gochan_user_select {
 	void *stage;
 	size_t send_bytes;
 	size_t recv_bytes;
+	u64 small[8];	/* a few words */
 	struct gochan_user_case c[];
 };
 
@@ -190,8 +192,8 @@ static int gochan_stage_case(struct gochan_user_select *us, u32 i)
 		return 0;
 	}
 	us->cases[i].src = us->stage + c->stage;
-	if (copy_from_user(us->stage + c->stage, u64_to_user_ptr(c->u.buf),
-			   c->u.len))
+	if (gochan_get_user(us->stage + c->stage, u64_to_user_ptr(c->u.buf),
+			    c->u.len))
 		return -EFAULT;
 	return 0;
 }
@@ -248,7 +250,7 @@ static int gochan_give_case(struct gochan_user_select *us, u32 i)
 		c->u.len = k->got;
 		/* As with GOCHAN_IOC_RECV, it could be written a moment ago. */
 		if (k->dst &&
-		    copy_to_user(u64_to_user_ptr(c->u.buf), k->dst, k->got))
+		    gochan_put_user(u64_to_user_ptr(c->u.buf), k->dst, k->got))
 			return -EFAULT;
 		break;
 	}
@@ -282,12 +284,12 @@ static int gochan_do_select(struct gochan_user_select *us,
 
 	if (ret)
 		return ret;
-	us->stage = kvmalloc(us->send_bytes + us->recv_bytes,
-			     GFP_KERNEL_ACCOUNT);
+	us->stage = gochan_stage(us->small, sizeof(us->small),
+				 us->send_bytes + us->recv_bytes);
 	if (!us->stage)
 		return -ENOMEM;
 	ret = gochan_stage_cases(us) ?: gochan_run_select(us, wait);
-	kvfree(us->stage);
+	gochan_unstage(us->small, us->stage);
 	return ret;
 }
 
@@ -296,15 +298,13 @@ gochan_user_select_alloc(struct gochan_select *arg)
 {
 	struct gochan_user_select *us;
 
-	us = kzalloc(struct_size(us, c, arg->nr), GFP_KERNEL_ACCOUNT);
+	/* One piece: an allocation costs more than what is done in it. */
+	us = kzalloc(struct_size(us, c, arg->nr) +
+		     arg->nr * sizeof(*us->cases), GFP_KERNEL_ACCOUNT);
 	if (!us)
 		return NULL;
 	us->arg = arg;
-	us->cases = kcalloc(arg->nr, sizeof(*us->cases), GFP_KERNEL_ACCOUNT);
-	if (!us->cases) {
-		kfree(us);
-		return NULL;
-	}
+	us->cases = (void *)&us->c[arg->nr];
 	return us;
 }
 
@@ -315,7 +315,6 @@ static void gochan_user_select_free(struct gochan_user_select *us)
 	for (i = 0; i < us->arg->nr; i++)
 		if (us->c[i].file)
 			fput(us->c[i].file);
-	kfree(us->cases);
 	kfree(us);
 }
 
