@@ -31,6 +31,8 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "word.h"
+
 /**
  * struct gochan_queue - the sleepers of one direction, and poll watchers
  * @wq: first our waiters in the order they came, then the watchers
@@ -124,16 +126,21 @@ static inline u32 gochan_next_slot(const struct gochan *ch, u32 index)
  */
 static inline void gochan_copy(void *dst, const void *src, u32 len)
 {
-	if (likely(len == sizeof(u64)))
-		memcpy(dst, src, sizeof(u64));
+	struct gochan_word *to = dst;
+	const struct gochan_word *from = src;
+
+	if (likely(len == sizeof(*to)))
+		*to = *from;
 	else
 		memcpy(dst, src, len);
 }
 
 static inline void gochan_zero(void *dst, u32 len)
 {
-	if (likely(len == sizeof(u64)))
-		memset(dst, 0, sizeof(u64));
+	struct gochan_word *to = dst;
+
+	if (likely(len == sizeof(*to)))
+		to->word = 0;
 	else
 		memset(dst, 0, len);
 }

@@ -13,6 +13,7 @@
 #include <linux/prefetch.h>
 
 #include "map_internal.h"
+#include "word.h"
 
 /*
  * What of a map is known at compile time. The functions on the way of every
@@ -57,21 +58,16 @@ enum gomap_kind {
 
 /*
  * Copying. Small sizes that are known at compile time become a load and a
- * store, also where the compiler may not do that to memcpy() (User Mode Linux,
- * sanitisers). What callers pass in need not be aligned.
+ * store.
  */
-struct gomap_word {
-	u64 word;
-} __packed;
-
 struct gomap_half {
 	u32 half;
 } __packed;
 
 static __always_inline void gomap_copy(void *dst, const void *src, u32 size)
 {
-	struct gomap_word *to = dst;
-	const struct gomap_word *from = src;
+	struct gochan_word *to = dst;
+	const struct gochan_word *from = src;
 
 	if (__builtin_constant_p(size) && (size == 8 || size == 16)) {
 		to[0] = from[0];
@@ -87,7 +83,7 @@ static __always_inline void gomap_copy(void *dst, const void *src, u32 size)
 
 static __always_inline void gomap_zero(void *dst, u32 size)
 {
-	struct gomap_word *to = dst;
+	struct gochan_word *to = dst;
 
 	if (__builtin_constant_p(size) && (size == 8 || size == 16)) {
 		to[0].word = 0;

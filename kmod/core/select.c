@@ -77,13 +77,33 @@ static int goselect_check(const struct goselect_case *c)
 	return -EINVAL;
 }
 
+/*
+ * A random number below @n. One of the kernel's, which cost more than all else
+ * about a select of two cases, has digits for several: a fraction, times @n, is
+ * the number and the fraction that is left. With 2^16 possibilities of that
+ * used up, a number of up to 64 is still as likely as any to one in 2^10.
+ */
+static unsigned int goselect_random(struct goselect *sel, unsigned int n)
+{
+	u64 product;
+
+	if (sel->digits < n) {
+		sel->fraction = get_random_u32();
+		sel->digits = U16_MAX;
+	}
+	sel->digits /= n;
+	product = (u64)sel->fraction * n;
+	sel->fraction = product;
+	return product >> 32;
+}
+
 /* Add the case @index to the permutation, each place being as likely. */
 static void goselect_add(struct goselect *sel, u8 index, unsigned int flags)
 {
 	unsigned int last = sel->nr++, place = last;
 
 	if (last && !(flags & GOSELECT_FIRST))
-		place = get_random_u32_below(last + 1);
+		place = goselect_random(sel, last + 1);
 	if (place != last)
 		sel->poll_order[last] = sel->poll_order[place];
 	sel->poll_order[place] = index;
@@ -128,6 +148,7 @@ static int goselect_prepare(struct goselect *sel, struct goselect_case *cases,
 	sel->cases = cases;
 	sel->nr = 0;
 	sel->nr_chans = 0;
+	sel->digits = 0;
 	for (i = 0; i < n; i++) {
 		cases[i].err = -EAGAIN;
 		if (!cases[i].ch || bad)

@@ -17,6 +17,8 @@
  * @nr_chans: those with a channel; entries of @lock_order
  * @poll_order: the order to look at them
  * @lock_order: the order of locking and queueing
+ * @fraction: what is left of a random number
+ * @digits: how many possibilities that has, at least
  * @irqflags: interrupt state from before the locks were taken
  */
 struct goselect {
@@ -25,6 +27,8 @@ struct goselect {
 	unsigned int nr_chans;
 	u8 poll_order[GOSELECT_MAX_CASES];
 	u8 lock_order[GOSELECT_MAX_CASES];
+	u32 fraction;
+	u32 digits;
 	unsigned long irqflags;
 };
 
