@@ -37,17 +37,26 @@ slice goslice/append                krealloc/append              cost   native:1
 slice goslice/append_reserved       krealloc/append_reserved     cost
 slice goslice/index                 krealloc/index               cost
 slice goslice/for_each              krealloc/for_each            cost
-chan  gochan/send_recv              pipe/write_read              cost   counted:8:0.6
-chan  gochan/send_recv              eventfd/write_read           cost   counted:8:1
-chan  gochan/write_read             pipe/write_read              cost   counted:8:0.65
-chan  gochan/send_recv_many         -                            value  counted:8:120
-chan  gochan/send_select2           pipe/write_poll2_read        cost
-chan  gochan/poll                   pipe/poll                    cost
-chan  gochan/send_recv              mqueue/send_recv             cost
-chan  gochan/write_read             seqpacket/write_read         cost
-chan  gochan-varlen/send_recv       pipe/write_read              cost
-chan  gochan-varlen/write_read      pipe/write_read              cost
-chan  gochan-varlen/send_recv_many  -                            value
+chan  gochan/send_recv              kfifo/send_recv              cost   *:*:1
+chan  gochan/send_recv              ptr_ring/send_recv           cost
+chan  gochan/send_recv              go/send_recv                 cost   native:*:0.6
+chan  gochan/stream                 kfifo/stream                 cost
+chan  gochan/stream                 go/stream                    cost
+chan  gochan/round_trip             completion/round_trip        cost
+chan  gochan/round_trip             go/round_trip                cost
+chan  gochan/send_select            go/send_select               cost   native:2:1
+chan  gochan/select_blocked         go/select_blocked            cost
+device-chan gochan/send_recv              pipe/write_read              cost   counted:8:0.6
+device-chan gochan/send_recv              eventfd/write_read           cost   counted:8:1
+device-chan gochan/write_read             pipe/write_read              cost   counted:8:0.65
+device-chan gochan/send_recv_many         -                            value  counted:8:120
+device-chan gochan/send_select2           pipe/write_poll2_read        cost
+device-chan gochan/poll                   pipe/poll                    cost
+device-chan gochan/send_recv              mqueue/send_recv             cost
+device-chan gochan/write_read             seqpacket/write_read         cost
+device-chan gochan-varlen/send_recv       pipe/write_read              cost
+device-chan gochan-varlen/write_read      pipe/write_read              cost
+device-chan gochan-varlen/send_recv_many  -                            value
 pair  gochan-cap0/send_recv         pipe/write_read              cost   counted:8:0.75
 pair  gochan-cap0/write_read        pipe/write_read              cost   counted:8:0.75
 pair  gochan-cap1/send_recv         pipe/write_read              cost   counted:8:0.75

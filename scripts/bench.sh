@@ -42,7 +42,7 @@ smp() {
 	kernel=$("$SCRIPTS/fetch.sh" image)
 	build=$("$SCRIPTS/build-modules.sh" bench-counted "$(stock_headers)")
 	boot=(--kernel "$kernel" --memory 1G --append mitigations=off)
-	parameters="rounds=$rounds scale=1 slices=0 max_n=0 growth_n=0"
+	parameters="rounds=$rounds scale=1 slices=0 chans=0 max_n=0 growth_n=0"
 	parts=(module scale)
 }
 

@@ -61,6 +61,10 @@ static bool slices = true;
 module_param(slices, bool, 0444);
 MODULE_PARM_DESC(slices, "measure slices, too (default yes)");
 
+static bool chans = true;
+module_param(chans, bool, 0444);
+MODULE_PARM_DESC(chans, "measure channels, too (default yes)");
+
 static bool scale;
 module_param(scale, bool, 0444);
 MODULE_PARM_DESC(scale, "measure maps on two processors, too (default no)");
@@ -596,6 +600,8 @@ static int bench_run(void)
 
 	for (i = 0; !err && slices && i < ARRAY_SIZE(bench_slice_sizes); i++)
 		err = bench_slices(bench_slice_sizes[i], rounds);
+	if (!err && chans)
+		err = bench_chans(min_ops, rounds);
 	if (!err && scale)
 		err = bench_scale(rounds);
 	for (i = 0; !err && i < ARRAY_SIZE(bench_sizes); i++) {
@@ -636,6 +642,6 @@ static void __exit bench_exit(void)
 }
 module_exit(bench_exit);
 
-MODULE_DESCRIPTION("Benchmarks of maps and slices against the kernel's own structures");
+MODULE_DESCRIPTION("Benchmarks of channels, maps and slices against the kernel's own structures");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS(GOCHAN_NS);

@@ -70,6 +70,7 @@ extern const struct bench_subject bench_rhashtable_noshrink;
 extern const struct bench_subject bench_hlist;
 extern const struct bench_subject bench_xarray;
 
+int bench_chans(unsigned long ops, unsigned int rounds);
 int bench_slices(size_t n, unsigned int rounds);
 int bench_scale(unsigned int rounds);
 

@@ -277,8 +277,8 @@ int main(void)
 {
 	size_t i;
 
-	bench_run("chan", floor_benches, ARRAY_SIZE(floor_benches), 0, OPS);
+	bench_run("device-chan", floor_benches, ARRAY_SIZE(floor_benches), 0, OPS);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		bench_run("chan", benches, ARRAY_SIZE(benches), sizes[i], OPS);
+		bench_run("device-chan", benches, ARRAY_SIZE(benches), sizes[i], OPS);
 	return 0;
 }
