@@ -10,7 +10,8 @@ import fnmatch
 import sys
 
 # One comparison a line. A peer with a * is the best of those that match, and -
-# is none. Goals are tier:sizes:limit; sizes are one, or from-, or * for all.
+# is none. Goals are tier:sizes:limit, of which the first that fits counts; sizes
+# are one, or from-, or * for all.
 #
 #   faster  times as fast as the peer         goal: at least
 #   cost    share of what the peer takes      goal: at most
@@ -23,15 +24,25 @@ import sys
 # With interrupts on, those that happened to arrive are in the dearest insert.
 COMPARISONS = """
 # suite ours                          peer                         is     goals
-map   gomap/hit                     rhashtable*/hit              faster native:1000-:1.5
-map   gomap/miss                    rhashtable*/miss             faster
-map   gomap/get_many                rhashtable*/hit              faster native:1000000:3
+map   gomap/hit                     rhashtable*/hit              faster native:8:1 native:64:1 native:1000000-:2 native:1000-:1.5
+map   gomap/hit                     absl/hit                     cost   native:1000000:1.15
+map   gomap/hit                     hlist/hit                    faster
+map   gomap/hit                     xarray/hit                   faster
+map   gomap/hit                     go/hit                       faster
+map   gomap/miss                    rhashtable*/miss             faster native:1000-:1.5
+map   gomap/miss                    absl/miss                    cost
+map   gomap/get_many                rhashtable*/hit              faster native:1000000-:3.5
+map   gomap/get_many                absl/hit                     faster native:1000000-:2
 map   gomap/overwrite               rhashtable*/overwrite        faster
-map   gomap/insert                  rhashtable*/insert           faster native:1000-:3
-map   gomap/delete                  rhashtable/delete            faster native:1000-:3
+map   gomap/insert                  rhashtable*/insert           faster native:1000-:4
+map   gomap/insert                  absl/insert                  cost
+map   gomap/insert_reserved         rhashtable*/insert_reserved  faster
+map   gomap/delete                  rhashtable/delete            faster native:1000-:4
 map   gomap/delete                  rhashtable-noshrink/delete   faster
-map   gomap/bytes_per_entry         rhashtable*/bytes_per_entry  cost   *:*:0.65
-map   gomap/insert_dearest          rhashtable*/insert_dearest   value  *:*:60000
+map   gomap/iterate                 rhashtable*/iterate          faster
+map   gomap/mixed                   rhashtable*/mixed            faster
+map   gomap/bytes_per_entry         rhashtable*/bytes_per_entry  cost   *:*:0.6
+map   gomap/insert_dearest          rhashtable*/insert_dearest   value  *:*:45000
 map   gomap/insert_dearest_irqs_on  rhashtable*/insert_dearest_irqs_on value
 slice goslice/append                krealloc/append              cost   native:1000000:1.15
 slice goslice/append_reserved       krealloc/append_reserved     cost

@@ -4,9 +4,10 @@
 # bench.sh [TIER[/PART,...]]...: run the benchmarks of the tiers native
 # (nanoseconds), counted (instructions) and smp (nanoseconds, two processors),
 # write out/bench.tsv and compare with the goals. A part is "module", which measures inside the kernel, or a program
-# of tools/bench; without any, all parts of the tier run:
+# of tools/bench, or "go" or "absl", which measure their own maps here in user
+# space; without any, all parts of the tier run:
 #
-#   bench.sh counted/chan
+#   bench.sh counted/chan native/go,absl
 #
 #   BENCH_ROUNDS      rounds that count, at least five (default: 5)
 #   BENCH_MAX_N       largest size of the native tier (default: 4000000)
@@ -24,7 +25,7 @@ native() {
 	build=$("$SCRIPTS/build-modules.sh" bench-native "$kernel" ARCH=um)
 	boot=(--kernel "$kernel/linux" --uml --memory 3G)
 	parameters="rounds=$rounds max_n=${BENCH_MAX_N:-4000000}"
-	parts=(module)
+	parts=(module go absl)
 }
 
 counted() {
@@ -82,6 +83,45 @@ run_programs() {
 		--env "PROGRAMS=$*" --env "BENCH_ROUNDS=$rounds"
 }
 
+# reference_missing NAME: why this system cannot build it, or nothing.
+reference_missing() {
+	case $1 in
+	go)	have go || echo "Go is not installed (golang-go)" ;;
+	absl)	have g++ && have pkg-config &&
+			pkg-config --exists absl_flat_hash_map ||
+			echo "absl is not installed (libabsl-dev, pkg-config)" ;;
+	esac
+}
+
+# Maps have the layout of Swiss tables since Go 1.24.
+go_version() {
+	local version minor
+
+	version=$(go env GOVERSION)
+	minor=${version#go1.}
+	minor=${minor%%[!0-9]*}
+	[ "${minor:-0}" -ge 24 ] ||
+		echo "NOTE go: $version, older than Go's Swiss maps (1.24)"
+}
+
+# run_reference NAME: user space on this machine, with the module's keys.
+run_reference() {
+	local missing
+
+	missing=$(reference_missing "$1")
+	if [ -n "$missing" ]; then
+		echo "SKIP $1: $missing"
+		return
+	fi
+	[ "$1" != go ] || go_version
+	run_logged "build $1's reference" "$LOGS/build-bench-$1.log" \
+		make -C "$REPO/tools/bench/ref" "OUTPUT=$work/ref" "$1" ||
+		die "the reference does not build; fix what the log shows"
+	say "native: $1's own maps and channels, in user space"
+	"$work/ref/$1" "$rounds" "${BENCH_MAX_N:-4000000}" ||
+		die "the reference of $1 failed"
+}
+
 # to_rows TIER FILE: the results in FILE as rows of the table.
 to_rows() {
 	awk -F '\t' -v OFS='\t' -v tier="$1" '
@@ -111,6 +151,7 @@ run_tier() {
 	for part; do
 		case $part in
 		module)	run_module "$tier" >>"$output" ;;
+		go | absl) run_reference "$part" >>"$output" ;;
 		*)	programs+=("$part") ;;
 		esac
 	done
@@ -139,5 +180,5 @@ for tier; do
 done
 mv "$work/bench.tsv" "$table"
 "$SCRIPTS/bench-ratios.py" "$table"
-grep -h '^SKIP' "$work"/*.output || true
+grep -hE '^(SKIP|NOTE)' "$work"/*.output || true
 say "results in $table"
