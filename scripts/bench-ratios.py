@@ -44,6 +44,16 @@ map   gomap/mixed                   rhashtable*/mixed            faster
 map   gomap/bytes_per_entry         rhashtable*/bytes_per_entry  cost   *:*:0.6
 map   gomap/insert_dearest          rhashtable*/insert_dearest   value  *:*:45000
 map   gomap/insert_dearest_irqs_on  rhashtable*/insert_dearest_irqs_on value
+map-* gomap/hit                     rhashtable/hit               faster
+map-* gomap/hit                     hlist/hit                    faster
+map-* gomap/miss                    rhashtable/miss              faster
+map-* gomap/get_many                rhashtable/hit               faster
+map-* gomap/overwrite               rhashtable/overwrite         faster
+map-* gomap/insert                  rhashtable/insert            faster
+map-* gomap/insert_reserved         rhashtable/insert_reserved   faster
+map-* gomap/delete                  rhashtable/delete            faster
+map-* gomap/iterate                 rhashtable/iterate           faster
+map-* gomap/mixed                   rhashtable/mixed             faster
 slice goslice/append                krealloc/append              cost   native:1000000:1.15
 slice goslice/append_reserved       krealloc/append_reserved     cost
 slice goslice/index                 krealloc/index               cost
@@ -210,7 +220,7 @@ def main():
                      "ratio", "goal", "").rstrip())
     for key in values:
         for comparison in comparisons:
-            if comparison[0] == key[1]:
+            if fnmatch.fnmatchcase(key[1], comparison[0]):
                 missed += compare(values, key, comparison)
     print(f"{missed} goals missed")
 

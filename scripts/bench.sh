@@ -34,6 +34,7 @@ counted() {
 	boot=(--kernel "$kernel" --count --memory 1G
 		--append "mitigations=off tsc=reliable")
 	parameters="rounds=$rounds max_n=100000 min_ops=16384 growth_n=0"
+	parameters+=" kinds=0"
 	parameters+=" dearest_n=1000000"
 	parts=(module chan pair map)
 }

@@ -20,7 +20,7 @@
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/ktime.h>
-#include <linux/list.h>
+#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -65,19 +65,27 @@ static bool chans = true;
 module_param(chans, bool, 0444);
 MODULE_PARM_DESC(chans, "measure channels, too (default yes)");
 
+static bool kinds = true;
+module_param(kinds, bool, 0444);
+MODULE_PARM_DESC(kinds, "measure maps with other keys and values, too (default yes)");
+
 static bool scale;
 module_param(scale, bool, 0444);
 MODULE_PARM_DESC(scale, "measure maps on two processors, too (default no)");
 
-/* Distinct lookups, at least: fewer are learnt by the branch predictor. */
-#define BENCH_MIN_PROBES	16384UL
+/* Of so many operations of a mixed load, so many are lookups. */
+#define BENCH_MIX		100UL
+#define BENCH_MIX_GETS		90UL
 
-/* And at most, or large tables take minutes. */
-#define BENCH_MAX_PROBES	1000000UL
-
-/* Operations between two chances for workers: writers and readers. */
+/*
+ * Operations between two chances for workers: writers and readers. Whole groups
+ * of a mixed load, and of keys that are looked up at once.
+ */
 #define BENCH_WRITE_CHUNK	16UL
-#define BENCH_READ_CHUNK	4096UL
+#define BENCH_READ_CHUNK	(BENCH_MIX * BENCH_BATCH)
+
+/* Subjects of one comparison. */
+#define BENCH_MAX_SUBJECTS	5
 
 /* Below this size, waiting for workers would cost more than the inserts. */
 #define BENCH_SETTLE_MIN	1000UL
@@ -87,11 +95,6 @@ MODULE_PARM_DESC(scale, "measure maps on two processors, too (default no)");
 
 /* The most that a subject needs per entry, keys and both tables included. */
 #define BENCH_ENTRY_BYTES	256UL
-
-/* Memory is touched in pieces of this order before the first measurement. */
-#define BENCH_TOUCH_ORDER	8
-
-#define BENCH_SEED		0x676f6d6170ULL
 
 static const struct bench_subject *const bench_subjects[] = {
 	&bench_gomap,
@@ -105,16 +108,23 @@ static const unsigned long bench_sizes[] = {
 	8, 64, 1000, 100000, 1000000, 4000000,
 };
 
+/* What is learnt from the other sizes is the same for all keys and values. */
+static const unsigned long bench_kind_sizes[] = { 64, 1000, 1000000 };
+
 /* Arrays of 8 KiB and of 8 MB. */
 static const unsigned long bench_slice_sizes[] = { 1000, 1000000 };
 
+/* In the order in which they are done. */
 enum bench_op {
 	BENCH_INSERT,
 	BENCH_HIT,
 	BENCH_MISS,
 	BENCH_GET_MANY,
+	BENCH_ITERATE,
 	BENCH_OVERWRITE,
+	BENCH_MIXED,
 	BENCH_DELETE,
+	BENCH_INSERT_RESERVED,
 	BENCH_OPS,
 };
 
@@ -123,75 +133,29 @@ static const char *const bench_op_names[BENCH_OPS] = {
 	[BENCH_HIT] = "hit",
 	[BENCH_MISS] = "miss",
 	[BENCH_GET_MANY] = "get_many",
+	[BENCH_ITERATE] = "iterate",
 	[BENCH_OVERWRITE] = "overwrite",
+	[BENCH_MIXED] = "mixed",
 	[BENCH_DELETE] = "delete",
+	[BENCH_INSERT_RESERVED] = "insert_reserved",
 };
 
+static bool bench_has(const struct bench_subject *s, enum bench_op op)
+{
+	switch (op) {
+	case BENCH_GET_MANY:
+		return s->get_many;
+	case BENCH_ITERATE:
+		return s->iterate;
+	case BENCH_INSERT_RESERVED:
+		return s->create_reserved;
+	default:
+		return true;
+	}
+}
+
 /* Thousandths of a nanosecond. */
-static u64 bench_results[ARRAY_SIZE(bench_subjects)][BENCH_OPS][BENCH_MAX_ROUNDS];
-
-/* A bijection, so that different numbers give different keys (splitmix64). */
-static u64 bench_mix(u64 x)
-{
-	x = (x + BENCH_SEED) * 0x9e3779b97f4a7c15ULL;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-static void bench_shuffle(u64 *keys, size_t n, u64 seed)
-{
-	size_t i;
-	u64 j;
-
-	for (i = n; i > 1; i--) {
-		div64_u64_rem(bench_mix(seed + i), i, &j);
-		swap(keys[i - 1], keys[j]);
-	}
-}
-
-void bench_keys_free(struct bench_keys *k)
-{
-	kvfree(k->insert);
-	kvfree(k->remove);
-	kvfree(k->hit);
-	kvfree(k->miss);
-}
-
-static void bench_keys_fill(struct bench_keys *k, bool dense)
-{
-	size_t i, end;
-
-	for (i = 0; i < k->n; i++)
-		k->insert[i] = dense ? i : bench_mix(i);
-	memcpy(k->remove, k->insert, k->n * sizeof(u64));
-	bench_shuffle(k->remove, k->n, 1ULL << 40);
-	/* All keys, and again in another order until there are enough. */
-	for (i = 0; i < k->probes; i = end) {
-		end = min(i + k->n, k->probes);
-		bench_shuffle(k->remove, k->n, (2ULL << 40) + i);
-		memcpy(&k->hit[i], k->remove, (end - i) * sizeof(u64));
-	}
-	for (i = 0; i < k->probes; i++)
-		k->miss[i] = dense ? k->n + i : bench_mix((1ULL << 32) + i);
-	bench_shuffle(k->miss, k->probes, 3ULL << 40);
-}
-
-int bench_keys_init(struct bench_keys *k, size_t n, bool dense)
-{
-	k->n = n;
-	k->probes = clamp(n, BENCH_MIN_PROBES, BENCH_MAX_PROBES);
-	k->insert = kvmalloc_array(n, sizeof(u64), GFP_KERNEL);
-	k->remove = kvmalloc_array(n, sizeof(u64), GFP_KERNEL);
-	k->hit = kvmalloc_array(k->probes, sizeof(u64), GFP_KERNEL);
-	k->miss = kvmalloc_array(k->probes, sizeof(u64), GFP_KERNEL);
-	if (!k->insert || !k->remove || !k->hit || !k->miss) {
-		bench_keys_free(k);
-		return -ENOMEM;
-	}
-	bench_keys_fill(k, dense);
-	return 0;
-}
+static u64 bench_results[BENCH_MAX_SUBJECTS][BENCH_OPS][BENCH_MAX_ROUNDS];
 
 static void bench_settle(const struct bench_subject *s, void *table)
 {
@@ -207,7 +171,8 @@ static int bench_insert(const struct bench_subject *s, void *table,
 
 	for (i = 0; i < n; i += nr) {
 		nr = min(n - i, BENCH_WRITE_CHUNK);
-		err = s->insert(table, &keys[i], nr, GFP_KERNEL);
+		err = s->insert(table, &keys[i * s->keying->words], nr,
+				GFP_KERNEL);
 		if (err)
 			return err;
 		cond_resched();
@@ -224,7 +189,7 @@ static int bench_remove(const struct bench_subject *s, void *table,
 
 	for (i = 0; i < n; i += nr) {
 		nr = min(n - i, BENCH_WRITE_CHUNK);
-		found += s->remove(table, &keys[i], nr);
+		found += s->remove(table, &keys[i * s->keying->words], nr);
 		cond_resched();
 	}
 	if (n >= BENCH_SETTLE_MIN)
@@ -232,31 +197,66 @@ static int bench_remove(const struct bench_subject *s, void *table,
 	return found == n ? 0 : -EIO;
 }
 
+/* A tenth of what is not a lookup is a removal, with an insertion after it. */
+static size_t bench_mixed(const struct bench_subject *s, void *table,
+			  const u64 *keys, size_t n, u64 *sum)
+{
+	const unsigned int words = s->keying->words;
+	size_t i, found = 0;
+	const u64 *last;
+
+	for (i = 0; i + BENCH_MIX <= n; i += BENCH_MIX) {
+		found += s->get(table, &keys[i * words], BENCH_MIX_GETS, sum);
+		found += s->overwrite(table,
+				      &keys[(i + BENCH_MIX_GETS) * words],
+				      BENCH_MIX - BENCH_MIX_GETS - 1);
+		last = &keys[(i + BENCH_MIX - 1) * words];
+		found += s->remove(table, last, 1);
+		if (s->insert(table, last, 1, GFP_KERNEL))
+			return 0;
+	}
+	return found;
+}
+
 /* bench_look - one pass of lookups; the sum makes sure that values are read */
 static size_t bench_look(const struct bench_subject *s, enum bench_op op,
 			 void *table, const u64 *keys, size_t n, u64 *sum)
 {
+	switch (op) {
+	case BENCH_GET_MANY:
+		return s->get_many(table, keys, n, sum);
+	case BENCH_OVERWRITE:
+		return s->overwrite(table, keys, n);
+	case BENCH_MIXED:
+		return bench_mixed(s, table, keys, n, sum);
+	default:
+		return s->get(table, keys, n, sum);
+	}
+}
+
+static size_t bench_pass(const struct bench_subject *s, enum bench_op op,
+			 void *table, const u64 *keys, size_t n, u64 *sum)
+{
 	size_t i, nr, found = 0;
 
+	if (op == BENCH_ITERATE)
+		return s->iterate(table, sum);
 	for (i = 0; i < n; i += nr) {
 		nr = min(n - i, BENCH_READ_CHUNK);
-		if (op == BENCH_GET_MANY)
-			found += s->get_many(table, &keys[i], nr, sum);
-		else if (op == BENCH_OVERWRITE)
-			found += s->overwrite(table, &keys[i], nr);
-		else
-			found += s->get(table, &keys[i], nr, sum);
+		found += bench_look(s, op, table, &keys[i * s->keying->words],
+				    nr, sum);
 		cond_resched();
 	}
 	return found;
 }
 
-static u64 bench_sum(const u64 *keys, size_t n)
+/* What a pass over all @n keys adds up to. */
+static u64 bench_sum(const struct bench_subject *s, const u64 *keys, size_t n)
 {
 	u64 sum = 0;
 
-	while (n--)
-		sum += *keys++;
+	while (!s->set && n--)
+		sum += keys[n * s->keying->words];
 	return sum;
 }
 
@@ -270,21 +270,27 @@ static int bench_time_lookups(const struct bench_subject *s, enum bench_op op,
 			      void *table, const struct bench_keys *k,
 			      u64 *result)
 {
-	const u64 *keys = op == BENCH_MISS ? k->miss : k->hit;
+	const u64 *keys = op == BENCH_MISS ? k->miss :
+			  op == BENCH_ITERATE ? k->insert : k->hit;
+	size_t n = op == BENCH_ITERATE ? k->n : k->probes;
 	u64 start, sum = 0, want_sum = 0;
-	size_t i, passes, found = 0, want = 0;
+	size_t i, passes, found = 0, want;
 
-	passes = max(min_ops / k->probes, 1UL);
+	/* What is more than whole groups is left out of a mixed load. */
+	if (op == BENCH_MIXED)
+		n = rounddown(n, BENCH_MIX);
+	passes = max(min_ops / n, 1UL);
 	start = ktime_get_ns();
 	for (i = 0; i < passes; i++)
-		found += bench_look(s, op, table, keys, k->probes, &sum);
-	*result = bench_per_op(start, ktime_get_ns(), passes * k->probes);
+		found += bench_pass(s, op, table, keys, n, &sum);
+	*result = bench_per_op(start, ktime_get_ns(), passes * n);
 
-	if (op != BENCH_MISS)
-		want = passes * k->probes;
-	if (op == BENCH_HIT || op == BENCH_GET_MANY)
-		want_sum = passes * bench_sum(keys, k->probes);
-	return found == want && sum == want_sum ? 0 : -EIO;
+	want = op == BENCH_MISS ? 0 : passes * n;
+	if (op == BENCH_HIT || op == BENCH_GET_MANY || op == BENCH_ITERATE)
+		want_sum = passes * bench_sum(s, keys, n);
+	/* Values of a mixed load depend on what it overwrote before. */
+	return found == want && (op == BENCH_MIXED || sum == want_sum) ?
+	       0 : -EIO;
 }
 
 static int bench_time_insert(const struct bench_subject *s, void **tables,
@@ -330,8 +336,8 @@ static int bench_run_ops(const struct bench_subject *s, void **tables,
 
 	err = bench_time_insert(s, tables, nr, k,
 				&results[BENCH_INSERT][round]);
-	for (op = BENCH_HIT; !err && op <= BENCH_OVERWRITE; op++)
-		if (op != BENCH_GET_MANY || s->get_many)
+	for (op = BENCH_HIT; !err && op < BENCH_DELETE; op++)
+		if (bench_has(s, op))
 			err = bench_time_lookups(s, op, tables[0], k,
 						 &results[op][round]);
 	if (err)
@@ -340,29 +346,62 @@ static int bench_run_ops(const struct bench_subject *s, void **tables,
 				 &results[BENCH_DELETE][round]);
 }
 
+static int bench_create(void *(*create)(size_t n), void **tables, size_t nr,
+			size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		tables[i] = create(n);
+		if (!tables[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void bench_destroy(const struct bench_subject *s, void **tables,
+			  size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		s->destroy(tables[i]);
+		tables[i] = NULL;
+	}
+}
+
+static int bench_reserved(const struct bench_subject *s, void **tables,
+			  size_t nr, const struct bench_keys *k, u64 *result)
+{
+	int err = bench_create(s->create_reserved, tables, nr, k->n);
+
+	if (!err)
+		err = bench_time_insert(s, tables, nr, k, result);
+	bench_destroy(s, tables, nr);
+	return err;
+}
+
 /* Small tables are built many times over, or the clock would be too coarse. */
 static int bench_round(const struct bench_subject *s,
 		       const struct bench_keys *k,
 		       u64 results[][BENCH_MAX_ROUNDS], unsigned int round)
 {
-	size_t i, nr = max(BENCH_MIN_PROBES / k->n, 1UL);
+	size_t nr = max(BENCH_MIN_PROBES / k->n, 1UL);
 	void **tables;
-	int err = 0;
+	int err;
 
 	tables = kvcalloc(nr, sizeof(*tables), GFP_KERNEL);
 	if (!tables)
 		return -ENOMEM;
-	for (i = 0; i < nr && !err; i++) {
-		tables[i] = s->create(k->n);
-		if (!tables[i])
-			err = -ENOMEM;
-	}
+	err = bench_create(s->create, tables, nr, k->n);
 	if (!err)
 		err = bench_run_ops(s, tables, nr, k, results, round);
+	bench_destroy(s, tables, nr);
+	if (!err && bench_has(s, BENCH_INSERT_RESERVED))
+		err = bench_reserved(s, tables, nr, k,
+				     &results[BENCH_INSERT_RESERVED][round]);
 	if (err)
 		pr_err("%s failed with %d at %zu entries\n", s->name, err, k->n);
-	for (i = 0; i < nr; i++)
-		s->destroy(tables[i]);
 	kvfree(tables);
 	return err;
 }
@@ -390,24 +429,22 @@ void bench_print(const char *subject, unsigned long n, const char *op,
 	pr_info("%s\t%lu\t%s\t%llu.%02u\n", subject, n, op, whole, rest / 10);
 }
 
-static void bench_print_ops(unsigned long n)
+static void bench_print_ops(const struct bench_subject *s, unsigned long n,
+			    u64 results[][BENCH_MAX_ROUNDS])
 {
 	enum bench_op op;
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(bench_subjects); i++)
-		for (op = 0; op < BENCH_OPS; op++)
-			if (op != BENCH_GET_MANY || bench_subjects[i]->get_many)
-				bench_print(bench_subjects[i]->name, n,
-					    bench_op_names[op],
-					    bench_median(bench_results[i][op]));
+	for (op = 0; op < BENCH_OPS; op++)
+		if (bench_has(s, op))
+			bench_print(s->name, n, bench_op_names[op],
+				    bench_median(results[op]));
 }
 
 /* The results of the rehearsal are overwritten by those of the first round. */
-static int bench_run_rounds(const struct bench_keys *sparse,
+static int bench_run_rounds(const struct bench_subject *const *subjects,
+			    size_t nr, const struct bench_keys *k,
 			    const struct bench_keys *dense)
 {
-	const size_t nr = ARRAY_SIZE(bench_subjects);
 	const struct bench_subject *s;
 	unsigned int round;
 	size_t i, j;
@@ -416,8 +453,8 @@ static int bench_run_rounds(const struct bench_keys *sparse,
 	for (round = 0; round <= rounds; round++) {
 		for (i = 0; i < nr; i++) {
 			j = (i + round) % nr;
-			s = bench_subjects[j];
-			err = bench_round(s, s->dense ? dense : sparse,
+			s = subjects[j];
+			err = bench_round(s, s->keying->dense ? dense : k,
 					  bench_results[j],
 					  max(round, 1U) - 1);
 			if (err)
@@ -427,22 +464,25 @@ static int bench_run_rounds(const struct bench_keys *sparse,
 	return 0;
 }
 
-static int bench_size(size_t n)
+/* All subjects have the keying of the first one, or dense keys. */
+static int bench_size(const struct bench_subject *const *subjects, size_t nr,
+		      size_t n)
 {
-	struct bench_keys sparse, dense;
+	struct bench_keys k, dense;
+	size_t i;
 	int err;
 
-	err = bench_keys_init(&sparse, n, false);
+	err = bench_keys_init(&k, n, subjects[0]->keying);
 	if (err)
 		return err;
-	err = bench_keys_init(&dense, n, true);
+	err = bench_keys_init(&dense, n, &bench_dense);
 	if (!err) {
-		err = bench_run_rounds(&sparse, &dense);
+		err = bench_run_rounds(subjects, nr, &k, &dense);
 		bench_keys_free(&dense);
 	}
-	bench_keys_free(&sparse);
-	if (!err)
-		bench_print_ops(n);
+	bench_keys_free(&k);
+	for (i = 0; !err && i < nr; i++)
+		bench_print_ops(subjects[i], n, bench_results[i]);
 	return err;
 }
 
@@ -543,7 +583,7 @@ static int bench_growth(enum bench_growth what, size_t n)
 	size_t i;
 	int err;
 
-	err = bench_keys_init(&k, n, false);
+	err = bench_keys_init(&k, n, &bench_sparse);
 	if (err)
 		return err;
 	for (round = 0; !err && round < rounds; round++) {
@@ -563,38 +603,33 @@ static int bench_growth(enum bench_growth what, size_t n)
 	return err;
 }
 
-/*
- * User Mode Linux, like other guests, gets its memory from the host when it
- * first touches it, which must not happen while the clock runs.
- */
-static void bench_touch(void)
-{
-	const size_t size = PAGE_SIZE << BENCH_TOUCH_ORDER;
-	size_t left = si_mem_available() / 4 * 3 / (size >> PAGE_SHIFT);
-	struct page *page, *next;
-	LIST_HEAD(pages);
-
-	while (left--) {
-		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
-				   BENCH_TOUCH_ORDER);
-		if (!page)
-			break;
-		memset(page_address(page), 1, size);
-		list_add(&page->lru, &pages);
-		cond_resched();
-	}
-	list_for_each_entry_safe(page, next, &pages, lru)
-		__free_pages(page, BENCH_TOUCH_ORDER);
-}
-
 static bool bench_fits(unsigned long n)
 {
 	return n <= (u64)si_mem_available() * PAGE_SIZE / BENCH_ENTRY_BYTES;
 }
 
-static int bench_run(void)
+static int bench_sizes_run(const struct bench_subject *const *subjects,
+			   size_t nr, const unsigned long *sizes,
+			   size_t nr_sizes)
 {
 	unsigned long n;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < nr_sizes; i++) {
+		n = sizes[i];
+		if (n < min_n || n > max_n)
+			continue;
+		if (bench_fits(n))
+			err = bench_size(subjects, nr, n);
+		else
+			pr_info("no memory for %lu entries, left out\n", n);
+	}
+	return err;
+}
+
+static int bench_run(void)
+{
 	int err = 0;
 	size_t i;
 
@@ -604,15 +639,14 @@ static int bench_run(void)
 		err = bench_chans(min_ops, rounds);
 	if (!err && scale)
 		err = bench_scale(rounds);
-	for (i = 0; !err && i < ARRAY_SIZE(bench_sizes); i++) {
-		n = bench_sizes[i];
-		if (n < min_n || n > max_n)
-			continue;
-		if (bench_fits(n))
-			err = bench_size(n);
-		else
-			pr_info("no memory for %lu entries, left out\n", n);
-	}
+	if (!err)
+		err = bench_sizes_run(bench_subjects,
+				      ARRAY_SIZE(bench_subjects), bench_sizes,
+				      ARRAY_SIZE(bench_sizes));
+	for (i = 0; !err && kinds && i < BENCH_KINDS; i++)
+		err = bench_sizes_run(bench_kinds[i], BENCH_KIND_PEERS,
+				      bench_kind_sizes,
+				      ARRAY_SIZE(bench_kind_sizes));
 	if (!err && growth_n)
 		err = bench_growth(BENCH_BYTES, growth_n);
 	if (!err && dearest_n)

@@ -3,6 +3,7 @@
  * gomap, through the same exported functions that everybody calls.
  */
 
+#include <linux/err.h>
 #include <linux/gomap.h>
 #include <linux/minmax.h>
 #include <linux/workqueue.h>
@@ -15,11 +16,23 @@ static void *bench_gomap_create(size_t n)
 		.key_size = sizeof(u64),
 		.val_size = sizeof(u64),
 	};
+	struct gomap *m = gomap_alloc(&params, 0, GFP_KERNEL);
 
-	return gomap_alloc(&params, 0, GFP_KERNEL);
+	return IS_ERR(m) ? NULL : m;
 }
 
-static void bench_gomap_destroy(void *table)
+static void *bench_gomap_reserved(size_t n)
+{
+	void *table = bench_gomap_create(n);
+
+	if (table && gomap_reserve(table, n, GFP_KERNEL)) {
+		gomap_free(table);
+		return NULL;
+	}
+	return table;
+}
+
+void bench_gomap_destroy(void *table)
 {
 	gomap_free(table);
 }
@@ -89,7 +102,22 @@ static size_t bench_gomap_remove(void *table, const u64 *keys, size_t n)
 	return found;
 }
 
-static void bench_gomap_settle(void *table)
+static size_t bench_gomap_iterate(void *table, u64 *sum)
+{
+	struct gomap_iter it;
+	size_t found = 0;
+	u64 key, val;
+
+	gomap_iter_init(&it, table);
+	while (gomap_iter_next(&it, &key, &val)) {
+		*sum += val;
+		found++;
+	}
+	gomap_iter_end(&it);
+	return found;
+}
+
+void bench_gomap_settle(void *table)
 {
 	struct gomap *m = table;
 
@@ -106,13 +134,16 @@ static size_t bench_gomap_bytes(void *table)
 
 const struct bench_subject bench_gomap = {
 	.name = "gomap",
+	.keying = &bench_sparse,
 	.create = bench_gomap_create,
+	.create_reserved = bench_gomap_reserved,
 	.destroy = bench_gomap_destroy,
 	.insert = bench_gomap_insert,
 	.get = bench_gomap_get,
 	.get_many = bench_gomap_get_many,
 	.overwrite = bench_gomap_overwrite,
 	.remove = bench_gomap_remove,
+	.iterate = bench_gomap_iterate,
 	.settle = bench_gomap_settle,
 	.bytes = bench_gomap_bytes,
 };

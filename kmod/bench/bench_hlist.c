@@ -140,12 +140,31 @@ static size_t bench_hlist_remove(void *table, const u64 *keys, size_t n)
 	return found;
 }
 
+static size_t bench_hlist_iterate(void *table, u64 *sum)
+{
+	struct bench_table *t = table;
+	struct bench_node *obj;
+	size_t i, found = 0;
+
+	rcu_read_lock();
+	for (i = 0; i < 1UL << t->bits; i++) {
+		hlist_for_each_entry_rcu(obj, &t->heads[i], node) {
+			*sum += READ_ONCE(obj->val);
+			found++;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 const struct bench_subject bench_hlist = {
 	.name = "hlist",
+	.keying = &bench_sparse,
 	.create = bench_hlist_create,
 	.destroy = bench_hlist_destroy,
 	.insert = bench_hlist_insert,
 	.get = bench_hlist_get,
 	.overwrite = bench_hlist_overwrite,
 	.remove = bench_hlist_remove,
+	.iterate = bench_hlist_iterate,
 };

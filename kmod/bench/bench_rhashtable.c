@@ -21,7 +21,7 @@ struct bench_object {
 	u64 val;
 };
 
-static void *bench_rht_create(const struct rhashtable_params *params)
+void *bench_rht_create(const struct rhashtable_params *params)
 {
 	struct rhashtable *ht = kmalloc(sizeof(*ht), GFP_KERNEL);
 
@@ -37,7 +37,7 @@ static void bench_rht_free_object(void *obj, void *unused)
 	kfree(obj);
 }
 
-static void bench_rht_destroy(void *table)
+void bench_rht_destroy(void *table)
 {
 	if (!table)
 		return;
@@ -125,7 +125,27 @@ bench_rht_remove(void *table, const u64 *keys, size_t n,
 	return found;
 }
 
-static void bench_rht_settle(void *table)
+/* Entries may move meanwhile, and the walk begin again; nobody does that here. */
+static size_t bench_rht_iterate(void *table, u64 *sum)
+{
+	struct rhashtable_iter it;
+	struct bench_object *obj;
+	size_t found = 0;
+
+	rhashtable_walk_enter(table, &it);
+	rhashtable_walk_start(&it);
+	while ((obj = rhashtable_walk_next(&it))) {
+		if (IS_ERR(obj))
+			continue;
+		*sum += READ_ONCE(obj->val);
+		found++;
+	}
+	rhashtable_walk_stop(&it);
+	rhashtable_walk_exit(&it);
+	return found;
+}
+
+void bench_rht_settle(void *table)
 {
 	struct rhashtable *ht = table;
 
@@ -174,6 +194,14 @@ static void *subject##_create(size_t n)					\
 	return bench_rht_create(&subject##_params);			\
 }									\
 									\
+static void *subject##_reserved(size_t n)				\
+{									\
+	struct rhashtable_params params = subject##_params;		\
+									\
+	params.nelem_hint = n;						\
+	return bench_rht_create(&params);				\
+}									\
+									\
 static int subject##_insert(void *table, const u64 *keys, size_t n,	\
 			    gfp_t gfp)					\
 {									\
@@ -198,12 +226,15 @@ static size_t subject##_remove(void *table, const u64 *keys, size_t n)	\
 									\
 const struct bench_subject subject = {					\
 	.name = subject_name,						\
+	.keying = &bench_sparse,					\
 	.create = subject##_create,					\
+	.create_reserved = subject##_reserved,				\
 	.destroy = bench_rht_destroy,					\
 	.insert = subject##_insert,					\
 	.get = subject##_get,						\
 	.overwrite = subject##_overwrite,				\
 	.remove = subject##_remove,					\
+	.iterate = bench_rht_iterate,					\
 	.settle = bench_rht_settle,					\
 	.bytes = tell_bytes,						\
 }

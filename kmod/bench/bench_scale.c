@@ -411,7 +411,7 @@ int bench_scale(unsigned int rounds)
 		pr_info("SKIP scale: there is only one processor\n");
 		return 0;
 	}
-	err = bench_keys_init(&k, BENCH_SCALE_ENTRIES, false);
+	err = bench_keys_init(&k, BENCH_SCALE_ENTRIES, &bench_sparse);
 	if (err)
 		return err;
 	err = bench_scale_fill(tables, &k);

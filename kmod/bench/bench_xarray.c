@@ -74,13 +74,27 @@ static size_t bench_xarray_remove(void *table, const u64 *keys, size_t n)
 	return found;
 }
 
+static size_t bench_xarray_iterate(void *table, u64 *sum)
+{
+	unsigned long index;
+	size_t found = 0;
+	void *entry;
+
+	xa_for_each((struct xarray *)table, index, entry) {
+		*sum += xa_to_value(entry);
+		found++;
+	}
+	return found;
+}
+
 const struct bench_subject bench_xarray = {
 	.name = "xarray",
-	.dense = true,
+	.keying = &bench_dense,
 	.create = bench_xarray_create,
 	.destroy = bench_xarray_destroy,
 	.insert = bench_xarray_insert,
 	.get = bench_xarray_get,
 	.overwrite = bench_xarray_overwrite,
 	.remove = bench_xarray_remove,
+	.iterate = bench_xarray_iterate,
 };
