@@ -1,10 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Install what building and testing need and this system lacks. On systems
-# without apt, say what is missing and go on if nothing essential is.
+# deps.sh [references]: install what building and testing need and this system
+# lacks. On systems without apt, say what is missing and go on if nothing
+# essential is. With "references", also Go and absl, whose own maps and channels
+# "make bench" then measures, too.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+
+references=${1:-}
 
 # Packages, each with a command or file that other systems can look for; a *
 # marks what only some checks need.
@@ -31,6 +35,12 @@ needed() {
 	sparse			*sparse
 	shellcheck		*shellcheck
 	python3-docutils	*rst2html
+	gnuplot-nox		*gnuplot
+	END
+	[ "$references" != references ] || cat <<-'END'
+	golang-go		*go
+	libabsl-dev		*/usr/include/absl/container/flat_hash_map.h
+	pkg-config		*pkg-config
 	END
 }
 
