@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""bench-ratios.py TABLE: compare what was measured with peers and with goals.
+"""bench-ratios.py TABLE [PAGE]: compare what was measured with peers and goals.
 
 TABLE has the columns tier, suite, subject, n, op, value, unit. Each line of
-COMPARISONS is printed for all tiers and sizes for which there are values.
+COMPARISONS is printed for all tiers and sizes for which there are values. With
+PAGE, tables of them replace what is between the marks in that rst file.
 """
 
+import csv
 import fnmatch
+import io
 import sys
 
 # One comparison a line. A peer with a * is the best of those that match, and -
@@ -111,6 +114,14 @@ scale gomap/replace                 rhashtable/replace           cost
 ROW = "{:8} {:10} {:>8} {:28} {:>10} {:32} {:>10} {:>8}  {:9} {}"
 
 
+COLUMNS = ("tier", "suite", "n", "ours", "value", "peer", "value", "ratio",
+           "goal", "verdict")
+
+# Lines of a page between which its tables are.
+BEGIN = ".. tables begin\n"
+END = ".. tables end\n"
+
+
 def read_values(path):
     """Map (tier, suite, n) to a map from subject/op to value, in file order."""
     values = {}
@@ -185,43 +196,99 @@ def judge_host(values, key, how, limit):
     return best is None or best >= limit
 
 
+def distance(ours, ratio, how, limit):
+    """How near a goal was: 1 when it is just reached, less when missed."""
+    if how in ("faster", "scale"):
+        return ratio / limit
+    return limit / (ours if how == "value" else ratio)
+
+
+def verdict_of(values, key, how, ours, ratio, limit, good):
+    """The verdict as text, and whether the goal is missed."""
+    if not limit:
+        return "", False
+    if good:
+        return "reached", False
+    if not judge_host(values, key, how, limit):
+        return "not judged: no two free processors", False
+    return f"MISSED, {distance(ours, ratio, how, limit):.0%} of it", True
+
+
+def find_peer(values, key, ours, pattern, how):
+    """With what to compare: its name and its value, None if there is none."""
+    if how == "scale":
+        single = values.get((key[0], key[1], 1), {})
+        return "the same, n = 1", single.get(ours)
+    return best_peer(values[key], pattern)
+
+
 def compare(values, key, comparison):
-    """Print one line. Is a goal missed?"""
+    """Compare once: a row for ROW, or None, whether a goal is missed, and
+    whether the peer is better."""
     tier, suite, n = key
     _, ours, pattern, how, goals = comparison
     group = values[key]
     if ours not in group or how == "scale" and n == 1:
-        return False
-    if how == "scale":
-        single = values.get((tier, suite, 1), {})
-        peer, theirs = "the same, n = 1", single.get(ours)
-    else:
-        peer, theirs = best_peer(group, pattern)
+        return None, False, False
+    peer, theirs = find_peer(values, key, ours, pattern, how)
     if theirs is None and how != "value":
-        return False
+        return None, False, False
+    value = group[ours]
     limit = find_goal(goals, tier, n)
-    ratio, goal, good = judge(how, group[ours], theirs, limit)
-    verdict = ("reached" if good else "MISSED") if limit else ""
-    if not good and not judge_host(values, key, how, limit):
-        verdict = "not judged: no two free processors"
-        good = True
-    print(ROW.format(tier, suite, n, ours, f"{group[ours]:.1f}", peer or "",
-                     "" if theirs is None else f"{theirs:.1f}", ratio, goal,
-                     verdict).rstrip())
-    return not good
+    text, goal, good = judge(how, value, theirs, limit)
+    ratio = theirs and (theirs / value if how in ("faster", "scale") else
+                        value / theirs)
+    verdict, missed = verdict_of(values, key, how, value, ratio, limit, good)
+    row = (tier, suite, n, ours, f"{value:.1f}", peer or "",
+           "" if theirs is None else f"{theirs:.1f}", text, goal, verdict)
+    return row, missed, how in ("faster", "cost") and value > theirs
+
+
+def compare_all(values):
+    """All rows, with whether a goal is missed and whether the peer is better."""
+    comparisons = list(read_comparisons())
+    for key in values:
+        for comparison in comparisons:
+            if fnmatch.fnmatchcase(key[1], comparison[0]):
+                row, missed, behind = compare(values, key, comparison)
+                if row:
+                    yield row, missed, behind
+
+
+def rst_table(title, rows):
+    """A table of rst."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(row[:9] + (row[9].lower(),) for row in rows)
+    lines = "".join(f"   {line}\n" for line in out.getvalue().splitlines())
+    return f".. csv-table:: {title}\n   :header-rows: 1\n\n{lines}\n"
+
+
+def refill(page, compared):
+    """Replace what is between the marks in a page."""
+    with open(page, encoding="utf-8") as file:
+        text = file.read()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    tables = rst_table("Goals", [row for row, _, _ in compared if row[8]])
+    tables += rst_table("Without a goal, and the peer is faster",
+                        [row for row, _, behind in compared
+                         if behind and not row[8]])
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(f"{before}{BEGIN}\n{tables}{END}{after}")
 
 
 def main():
     """Compare everything, group by group."""
-    values = read_values(sys.argv[1])
-    comparisons = list(read_comparisons())
-    missed = 0
-    print(ROW.format("tier", "suite", "n", "ours", "value", "peer", "value",
-                     "ratio", "goal", "").rstrip())
-    for key in values:
-        for comparison in comparisons:
-            if fnmatch.fnmatchcase(key[1], comparison[0]):
-                missed += compare(values, key, comparison)
+    compared = list(compare_all(read_values(sys.argv[1])))
+    missed = sum(row_missed for _, row_missed, _ in compared)
+    if len(sys.argv) > 2:
+        refill(sys.argv[2], compared)
+        return
+    print(ROW.format(*COLUMNS).rstrip())
+    for row, _, _ in compared:
+        print(ROW.format(*row).rstrip())
     print(f"{missed} goals missed")
 
 

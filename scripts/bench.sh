@@ -3,9 +3,10 @@
 #
 # bench.sh [TIER[/PART,...]]...: run the benchmarks of the tiers native
 # (nanoseconds), counted (instructions) and smp (nanoseconds, two processors),
-# write out/bench.tsv and compare with the goals. A part is "module", which measures inside the kernel, or a program
-# of tools/bench, or "go" or "absl", which measure their own maps here in user
-# space; without any, all parts of the tier run:
+# write out/bench.tsv, compare with the goals and draw out/map-*.svg. A part is
+# "module", which measures inside the kernel, or a program of tools/bench, or
+# "go" or "absl", which measure their own maps and channels in user space; without
+# any, all parts of the tier run:
 #
 #   bench.sh counted/chan native/go,absl
 #
@@ -48,15 +49,30 @@ smp() {
 	parts=(module scale)
 }
 
+# report_results TIER: until killed, say how many results there are.
+report_results() {
+	local console=$LOGS/bench-$1.console owner=$$ start=$SECONDS
+
+	while sleep 30 && kill -0 "$owner" 2>/dev/null; do
+		say "$1: $((SECONDS - start))s," \
+			"$(grep -c 'gochan_bench: ' "$console" || true) results"
+	done
+}
+
 # boot_tier TIER JOB ARGUMENT...: run a job of the guest, its output is printed.
 boot_tier() {
-	local tier=$1 job=$2 files
+	local tier=$1 job=$2 files reporter rc=0
 	shift 2
 
+	report_results "$tier" &
+	reporter=$!
 	mapfile -t files < <(module_files "$build")
 	"$SCRIPTS/vm-run.sh" --name "bench-$tier" --job "/guest/$job" \
 		"${boot[@]}" "${files[@]}" --time 3000 "$@" |
-		tr -d '\r' ||
+		tr -d '\r' || rc=$?
+	kill "$reporter" 2>/dev/null || true
+	wait "$reporter" 2>/dev/null || true
+	[ "$rc" = 0 ] ||
 		die "the benchmarks of the $tier tier failed, logs in $LOGS"
 }
 
@@ -86,11 +102,13 @@ run_programs() {
 
 # reference_missing NAME: why this system cannot build it, or nothing.
 reference_missing() {
+	local advice="see scripts/deps.sh references"
+
 	case $1 in
-	go)	have go || echo "Go is not installed (golang-go)" ;;
+	go)	have go || echo "Go is not installed, $advice" ;;
 	absl)	have g++ && have pkg-config &&
 			pkg-config --exists absl_flat_hash_map ||
-			echo "absl is not installed (libabsl-dev, pkg-config)" ;;
+			echo "absl is not installed, $advice" ;;
 	esac
 }
 
@@ -181,5 +199,11 @@ for tier; do
 done
 mv "$work/bench.tsv" "$table"
 "$SCRIPTS/bench-ratios.py" "$table"
+if have gnuplot; then
+	"$SCRIPTS/bench-plots.py" "$table" "$OUT"
+	say "plots in $OUT/map-*.svg"
+else
+	echo "SKIP plots: gnuplot is not installed"
+fi
 grep -hE '^(SKIP|NOTE)' "$work"/*.output || true
 say "results in $table"
