@@ -90,6 +90,9 @@ MODULE_PARM_DESC(scale, "measure maps on two processors, too (default no)");
 /* Below this size, waiting for workers would cost more than the inserts. */
 #define BENCH_SETTLE_MIN	1000UL
 
+/* Larger tables are filled once a round, which takes long enough. */
+#define BENCH_RESERVED_MAX	1000000UL
+
 /* Memory is sampled this many times during a growth. */
 #define BENCH_SAMPLES		1000UL
 
@@ -140,7 +143,7 @@ static const char *const bench_op_names[BENCH_OPS] = {
 	[BENCH_INSERT_RESERVED] = "insert_reserved",
 };
 
-static bool bench_has(const struct bench_subject *s, enum bench_op op)
+static bool bench_has(const struct bench_subject *s, enum bench_op op, size_t n)
 {
 	switch (op) {
 	case BENCH_GET_MANY:
@@ -148,7 +151,7 @@ static bool bench_has(const struct bench_subject *s, enum bench_op op)
 	case BENCH_ITERATE:
 		return s->iterate;
 	case BENCH_INSERT_RESERVED:
-		return s->create_reserved;
+		return s->create_reserved && n <= BENCH_RESERVED_MAX;
 	default:
 		return true;
 	}
@@ -337,7 +340,7 @@ static int bench_run_ops(const struct bench_subject *s, void **tables,
 	err = bench_time_insert(s, tables, nr, k,
 				&results[BENCH_INSERT][round]);
 	for (op = BENCH_HIT; !err && op < BENCH_DELETE; op++)
-		if (bench_has(s, op))
+		if (bench_has(s, op, k->n))
 			err = bench_time_lookups(s, op, tables[0], k,
 						 &results[op][round]);
 	if (err)
@@ -397,7 +400,7 @@ static int bench_round(const struct bench_subject *s,
 	if (!err)
 		err = bench_run_ops(s, tables, nr, k, results, round);
 	bench_destroy(s, tables, nr);
-	if (!err && bench_has(s, BENCH_INSERT_RESERVED))
+	if (!err && bench_has(s, BENCH_INSERT_RESERVED, k->n))
 		err = bench_reserved(s, tables, nr, k,
 				     &results[BENCH_INSERT_RESERVED][round]);
 	if (err)
@@ -435,7 +438,7 @@ static void bench_print_ops(const struct bench_subject *s, unsigned long n,
 	enum bench_op op;
 
 	for (op = 0; op < BENCH_OPS; op++)
-		if (bench_has(s, op))
+		if (bench_has(s, op, n))
 			bench_print(s->name, n, bench_op_names[op],
 				    bench_median(results[op]));
 }

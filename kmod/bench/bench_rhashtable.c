@@ -179,9 +179,9 @@ static size_t bench_rht_bytes(void *table)
 
 /*
  * The functions are the same, but not for the compiler. Growth does not depend
- * on shrinking: one of the two shows its memory.
+ * on shrinking: one of the two shows its memory, and is filled when reserved.
  */
-#define BENCH_RHASHTABLE(subject, subject_name, shrink, tell_bytes)	\
+#define BENCH_RHASHTABLE(subject, subject_name, shrink, reserve, tell_bytes) \
 static const struct rhashtable_params subject##_params = {		\
 	.key_len = sizeof(u64),						\
 	.key_offset = offsetof(struct bench_object, key),		\
@@ -192,14 +192,6 @@ static const struct rhashtable_params subject##_params = {		\
 static void *subject##_create(size_t n)					\
 {									\
 	return bench_rht_create(&subject##_params);			\
-}									\
-									\
-static void *subject##_reserved(size_t n)				\
-{									\
-	struct rhashtable_params params = subject##_params;		\
-									\
-	params.nelem_hint = n;						\
-	return bench_rht_create(&params);				\
 }									\
 									\
 static int subject##_insert(void *table, const u64 *keys, size_t n,	\
@@ -228,7 +220,7 @@ const struct bench_subject subject = {					\
 	.name = subject_name,						\
 	.keying = &bench_sparse,					\
 	.create = subject##_create,					\
-	.create_reserved = subject##_reserved,				\
+	.create_reserved = reserve,					\
 	.destroy = bench_rht_destroy,					\
 	.insert = subject##_insert,					\
 	.get = subject##_get,						\
@@ -239,5 +231,17 @@ const struct bench_subject subject = {					\
 	.bytes = tell_bytes,						\
 }
 
-BENCH_RHASHTABLE(bench_rhashtable, "rhashtable", true, bench_rht_bytes);
-BENCH_RHASHTABLE(bench_rhashtable_noshrink, "rhashtable-noshrink", false, NULL);
+static void *bench_rht_reserved(size_t n);
+
+BENCH_RHASHTABLE(bench_rhashtable, "rhashtable", true, bench_rht_reserved,
+		 bench_rht_bytes);
+BENCH_RHASHTABLE(bench_rhashtable_noshrink, "rhashtable-noshrink", false, NULL,
+		 NULL);
+
+static void *bench_rht_reserved(size_t n)
+{
+	struct rhashtable_params params = bench_rhashtable_params;
+
+	params.nelem_hint = n;
+	return bench_rht_create(&params);
+}
