@@ -88,6 +88,26 @@ static void no_memory_is_an_error_of_its_own(struct kunit *test)
 	goslice_put(&s);
 }
 
+/* Where the usual step would go too far, there is still room for a small one. */
+static void last_growth_is_to_the_end(struct kunit *test)
+{
+	const size_t most = GOSLICE_MAX_BYTES / sizeof(u64);
+	struct gst_u64_slice s = gst_numbers(test, 2, 2), full = s, before;
+
+	/* No memory for so many, but who may not wait fails before it is read. */
+	full.slice.len = most / 10 * 9;
+	full.slice.cap = full.slice.len;
+	before = full;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, goslice_append(&full, 1, GST_NOWAIT));
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			goslice_grow(&full, most - full.slice.len, GST_NOWAIT));
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+			goslice_grow(&full, most - full.slice.len + 1,
+				     GST_NOWAIT));
+	GST_EXPECT_SAME(test, &full, &before);
+	goslice_put(&s);
+}
+
 static void nil_is_not_empty(struct kunit *test)
 {
 	struct gst_u64_slice nil = GOSLICE_NIL, empty, s;
@@ -399,6 +419,7 @@ static struct kunit_case goslice_rules_cases[] = {
 	KUNIT_CASE(make_is_exact),
 	KUNIT_CASE(make_tells_length_from_capacity),
 	KUNIT_CASE(no_memory_is_an_error_of_its_own),
+	KUNIT_CASE(last_growth_is_to_the_end),
 	KUNIT_CASE(nil_is_not_empty),
 	KUNIT_CASE(nothing_done_keeps_nil),
 	KUNIT_CASE(an_index_is_bounded_by_the_length),

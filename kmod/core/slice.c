@@ -303,8 +303,10 @@ static int goslice_enlarge(struct goslice *s, size_t new_len, size_t keep,
 		s->cap = new_len;
 		return 0;
 	}
-	if (!goslice_fits(cap, size))
+	if (!goslice_fits(new_len, size))
 		return -EOVERFLOW;
+	/* The last growth of all is to the end, however far that is. */
+	cap = min(cap, GOSLICE_MAX_BYTES / size);
 	bytes = goslice_rounded(cap * size);
 	cap = bytes / size;
 	if (goslice_extends(s, cap * size)) {
