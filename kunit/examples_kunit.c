@@ -45,6 +45,8 @@ static const char *example_words(void)
 {
 	char *from = example_printed, *to = example_printed, *word;
 
+	/* What was compared before is still there. */
+	example_printed[example_len] = '\0';
 	while ((word = strsep(&from, " \t\n"))) {
 		if (!*word)
 			continue;

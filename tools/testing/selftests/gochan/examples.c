@@ -48,10 +48,13 @@ static void example_expect(bool held, const char *what, const char *file,
 /* Do the words agree, whatever the white space? What was printed is used up. */
 static bool example_printed(const char *want)
 {
-	char *save, *word = strtok_r(outcome->printed, "\n ", &save);
+	char *save, *word;
 	size_t len;
 
+	/* What was compared before is still there. */
+	outcome->printed[outcome->len] = '\0';
 	outcome->len = 0;
+	word = strtok_r(outcome->printed, "\n ", &save);
 	for (; word; word = strtok_r(NULL, "\n ", &save)) {
 		len = strlen(word);
 		if (strncmp(want, word, len) || (want[len] && want[len] != ' '))
