@@ -432,7 +432,7 @@ EXPORT_SYMBOL_NS_GPL(gomap_cursor_init, GOCHAN_NS);
  * Return: the number of entries, less than half of @n only at the end or before
  * entries that cannot be split up; 0 at the end. -ENOBUFS if the next entries
  * agree in 63 bits of their hashes, and are more than @n. -EINVAL if @n is 0 or
- * the map has GOMAP_IRREFLEXIVE.
+ * above INT_MAX, or the map has GOMAP_IRREFLEXIVE.
  */
 int gomap_scan(const struct gomap *m, struct gomap_cursor *c, void *keys,
 	       u32 *lens, void *vals, unsigned int n)
