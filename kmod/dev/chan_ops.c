@@ -73,7 +73,7 @@ static int gochan_send_word(struct gochan_chan_obj *co, const void __user *buf,
 {
 	u64 word;
 
-	if (get_user(word, (const u64 __user *)buf))
+	if (gochan_get_user(&word, buf, sizeof(word)))
 		return -EFAULT;
 	if (co->words)
 		return gochan_send_wait(co->ch, &word, wait);
@@ -141,25 +141,6 @@ static int gochan_recv_staged(struct gochan_chan_obj *co, void *stage,
 	return 0;
 }
 
-/* A message of one word, from a channel that has no others. */
-static __always_inline int gochan_recv_word(struct gochan_chan_obj *co,
-					    struct gochan_user_msg *msg,
-					    const struct gochan_wait *wait)
-{
-	u64 __user *buf = msg->buf;
-	u64 word;
-	int err;
-
-	/* As gochan_probe_write(). */
-	if (get_user(word, buf) || put_user(word, buf))
-		return -EFAULT;
-	msg->len = sizeof(word);
-	err = gochan_recv_wait(co->ch, &word, &msg->ok, wait);
-	if (!err && msg->ok && put_user(word, buf))
-		return -EFAULT;
-	return err;
-}
-
 static noinline int gochan_recv_any(struct gochan_chan_obj *co,
 				    struct gochan_user_msg *msg,
 				    const struct gochan_wait *wait)
@@ -186,6 +167,25 @@ static noinline int gochan_recv_any(struct gochan_chan_obj *co,
 		return -ENOMEM;
 	err = gochan_recv_staged(co, stage, co->elem_size, msg, wait);
 	gochan_unstage(stack, stage);
+	return err;
+}
+
+/* A message of one word, from a channel that has no others. */
+static __always_inline int gochan_recv_word(struct gochan_chan_obj *co,
+					    struct gochan_user_msg *msg,
+					    const struct gochan_wait *wait)
+{
+	u64 __user *buf = msg->buf;
+	u64 word;
+	int err;
+
+	/* As gochan_probe_write(), which looks closer if this fails. */
+	if (get_user(word, buf) || put_user(word, buf))
+		return gochan_recv_any(co, msg, wait);
+	msg->len = sizeof(word);
+	err = gochan_recv_wait(co->ch, &word, &msg->ok, wait);
+	if (!err && msg->ok && gochan_put_user(buf, &word, sizeof(word)))
+		return -EFAULT;
 	return err;
 }
 

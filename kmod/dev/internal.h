@@ -98,17 +98,17 @@ int gochan_probe_write(void __user *buf, size_t len);
 
 /*
  * copy_from_user() and copy_to_user(), but for one word, as most messages, keys
- * and values are, in a fifth of the instructions.
+ * and values are, in a fifth of the instructions. A word that cannot be accessed
+ * is left to them: they tell which part of it can, and where unaligned accesses
+ * fault, they get it.
  */
 static inline unsigned long gochan_get_user(void *to, const void __user *from,
 					    unsigned long len)
 {
 	u64 word;
 
-	if (len != sizeof(word))
+	if (len != sizeof(word) || get_user(word, (const u64 __user *)from))
 		return copy_from_user(to, from, len);
-	if (get_user(word, (const u64 __user *)from))
-		return len;
 	memcpy(to, &word, sizeof(word));
 	return 0;
 }
@@ -121,7 +121,9 @@ static inline unsigned long gochan_put_user(void __user *to, const void *from,
 	if (len != sizeof(word))
 		return copy_to_user(to, from, len);
 	memcpy(&word, from, sizeof(word));
-	return put_user(word, (u64 __user *)to) ? len : 0;
+	if (put_user(word, (u64 __user *)to))
+		return copy_to_user(to, from, len);
+	return 0;
 }
 
 /* chan_file.c */

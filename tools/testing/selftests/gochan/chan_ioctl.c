@@ -1223,4 +1223,37 @@ TEST(send_leaves_its_struct_alone)
 	EXPECT_EQ(0, memcmp(&msg, &copy, sizeof(msg)));
 }
 
+/* Neither messages nor structures need be where their types would be. */
+TEST(any_address_will_do)
+{
+	unsigned char mem[sizeof(struct gochan_msg) + 16], buf[32];
+	struct gochan_msg msg;
+	unsigned int i;
+	__u64 in, got;
+	int fd;
+
+	fd = new_chan(0, sizeof(in), 1);
+	for (i = 0; i < 16; i++) {
+		msg = (struct gochan_msg){
+			.size = sizeof(msg),
+			.buf = (uintptr_t)(buf + i),
+			.len = sizeof(in),
+			.deadline = GOCHAN_NO_DEADLINE,
+		};
+		in = 0x0123456789abcdefULL * (i + 1);
+		memcpy(mem + i, &msg, sizeof(msg));
+		memcpy(buf + i, &in, sizeof(in));
+		ASSERT_EQ(0, chan_ioctl(fd, GOCHAN_IOC_SEND, mem + i));
+		poison(buf, sizeof(buf));
+		ASSERT_EQ(0, chan_ioctl(fd, GOCHAN_IOC_RECV, mem + i));
+		memcpy(&msg, mem + i, sizeof(msg));
+		memcpy(&got, buf + i, sizeof(got));
+		EXPECT_EQ(in, got);
+		EXPECT_EQ(1, msg.ok);
+		EXPECT_EQ(sizeof(in), msg.len);
+		EXPECT_TRUE(is_poison(buf, i));
+		EXPECT_TRUE(is_poison(buf + i + 8, sizeof(buf) - i - 8));
+	}
+}
+
 TEST_HARNESS_MAIN

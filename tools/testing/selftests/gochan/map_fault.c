@@ -411,6 +411,34 @@ TEST_F(border, of_an_iteration_loses_nothing)
 	EXPECT_TRUE(is_filled(seen, 1, MANY));
 }
 
+/* Also where the whole batch is no longer than one long key. */
+TEST(border_of_a_short_batch_is_exact)
+{
+	static const __u32 two[2] = { 1, 2 };
+	struct gochan_map_batch b = {
+		.size = sizeof(b),
+		.keys = (uintptr_t)two,
+		.values = (uintptr_t)two,
+		.key_size = sizeof(two[0]),
+		.value_size = sizeof(two[0]),
+		.count = 2,
+	};
+	__u32 *got, back[2] = { 0 };
+	int fd;
+
+	fd = new_map(0, sizeof(two[0]), sizeof(two[0]));
+	b.keys = (uintptr_t)bordering(two, sizeof(two), 4, -1);
+	EXPECT_EQ(-EFAULT, chan_ioctl(fd, GOCHAN_IOC_MAP_PUT_MANY, &b));
+	EXPECT_EQ(1, b.done);
+	b.keys = (uintptr_t)two;
+	EXPECT_EQ(0, chan_ioctl(fd, GOCHAN_IOC_MAP_PUT_MANY, &b));
+	got = bordering(back, sizeof(back), 4, -1);
+	b.values = (uintptr_t)got;
+	EXPECT_EQ(-EFAULT, chan_ioctl(fd, GOCHAN_IOC_MAP_GET_MANY, &b));
+	EXPECT_EQ(1, b.done);
+	EXPECT_EQ(1, got[0]);
+}
+
 /* Quotas. */
 
 /* A user nobody else is. */
