@@ -348,7 +348,7 @@ static int gochan_iter_run(struct gochan_batch *b, struct gomap_cursor *c)
 			b->first += n;
 		cond_resched();
 		/* As gomap_scan() has it: not for little. */
-	} while (n > 0 && b->first < DIV_ROUND_UP(b->u.count, 2));
+	} while (n > 0 && b->first < b->u.count - b->u.count / 2);
 	return n < 0 ? n : 0;
 }
 

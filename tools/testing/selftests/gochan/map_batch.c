@@ -561,6 +561,21 @@ TEST(iteration_of_an_empty_map_ends_at_once)
 	EXPECT_EQ(1, iterate_u64(fd, &it, out, NULL, MANY));
 }
 
+/* Room for all there can be is asked for by who knows that it is enough. */
+TEST(iteration_of_the_largest_count_brings_all)
+{
+	static __u64 all[3 * MANY];
+	struct gochan_map_iter it = { 0 };
+	unsigned int i;
+	int fd;
+
+	fd = new_u64_map();
+	for (i = 0; i < 3 * MANY; i++)
+		EXPECT_EQ(0, put_u64(fd, i, i));
+	EXPECT_EQ(3 * MANY, iterate_u64(fd, &it, all, NULL, UINT32_MAX));
+	EXPECT_EQ(0, iterate_u64(fd, &it, all, NULL, UINT32_MAX));
+}
+
 TEST(iteration_order_is_another_each_time)
 {
 	struct gochan_map_iter it;
