@@ -266,6 +266,9 @@ static int bench_scale_run(struct bench_thread *t, unsigned int nr, u64 *result)
 			break;
 		started++;
 	}
+	/* A processor may have gone since they were counted. */
+	if (!err && started < nr)
+		err = -ENODEV;
 	complete_all(&go);
 	for (i = 0; i < started; i++)
 		wait_for_completion(&t[i].done);

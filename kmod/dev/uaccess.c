@@ -67,7 +67,7 @@ static bool gochan_arg_in(union gochan_arg *arg, void __user *uptr,
 	const u32 words = op->size / sizeof(long);
 	u32 i;
 
-	if (!IS_ALIGNED((unsigned long)uptr, sizeof(long)) ||
+	if (!IS_ALIGNED((unsigned long)uptr | op->size, sizeof(long)) ||
 	    !user_access_begin(from, op->size))
 		return false;
 	for (i = 0; i < words; i++)
