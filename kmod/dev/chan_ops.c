@@ -67,19 +67,6 @@ void gochan_unstage(void *stack, void *stage)
 		kvfree(stage);
 }
 
-/* A message of one word, as most are. */
-static int gochan_send_word(struct gochan_chan_obj *co, const void __user *buf,
-			    const struct gochan_wait *wait)
-{
-	u64 word;
-
-	if (gochan_get_user(&word, buf, sizeof(word)))
-		return -EFAULT;
-	if (co->words)
-		return gochan_send_wait(co->ch, &word, wait);
-	return gochan_send_msg(co->ch, &word, sizeof(word), wait);
-}
-
 static noinline int gochan_send_staged(struct gochan_chan_obj *co,
 				       const struct gochan_user_msg *msg,
 				       const struct gochan_wait *wait)
@@ -103,11 +90,17 @@ static int gochan_file_send(struct gochan_chan_obj *co,
 			    const struct gochan_user_msg *msg,
 			    const struct gochan_wait *wait)
 {
+	u64 word;
+
 	if (msg->len > co->elem_size)
 		return -EMSGSIZE;
-	if (msg->len == sizeof(u64))
-		return gochan_send_word(co, msg->buf, wait);
-	return gochan_send_staged(co, msg, wait);
+	/* A message of one word, as most are. What is wrong shows below. */
+	if (msg->len != sizeof(word) ||
+	    get_user(word, (const u64 __user *)msg->buf))
+		return gochan_send_staged(co, msg, wait);
+	if (co->words)
+		return gochan_send_wait(co->ch, &word, wait);
+	return gochan_send_msg(co->ch, &word, sizeof(word), wait);
 }
 
 static int gochan_recv_or_peek(struct gochan_chan_obj *co, void *dst,
