@@ -732,7 +732,8 @@ TEST_F(fail_nth, put_leaves_the_map_as_it_was)
 	for (i = 0; i < entries; i++) {
 		__u64 key = scramble(i);
 
-		value[0] = value[1] = i;
+		value[0] = i;
+		value[1] = i;
 		for (n = 1; ; n++) {
 			bool hit;
 
