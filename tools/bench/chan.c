@@ -11,17 +11,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "bench.h"
-
-/* Messages of a call that moves many, and room in a channel. */
-#define BATCH		64
-
-#define MAX_SIZE	4096
+#include "message.h"
 
 /* Of each kind of message in each round. */
 #define OPS		2048
 
-static char buf[BATCH * MAX_SIZE];
 static __u32 lens[BATCH];
 
 /* The floor: a loop, and a system call that does nothing. */
@@ -117,27 +111,7 @@ static void teardown_files(struct bench *b)
 	}
 }
 
-static void run_write_read(struct bench *b, unsigned long ops)
-{
-	const ssize_t n = b->n;
-
-	while (ops--)
-		bench_must(write(b->fd[1], buf, n) == n &&
-			   read(b->fd[0], buf, n) == n, b);
-}
-
 /* Channels, by ioctl. */
-
-static void run_send_recv(struct bench *b, unsigned long ops)
-{
-	__u32 len;
-
-	while (ops--) {
-		len = b->n;
-		bench_must(!chan_send(b->fd[1], buf, len) &&
-			   chan_recv(b->fd[0], buf, &len) == 1, b);
-	}
-}
 
 static void run_many(struct bench *b, unsigned long calls)
 {

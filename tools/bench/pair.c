@@ -10,39 +10,15 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "bench.h"
-
-#define MAX_SIZE	4096
+#include "message.h"
 
 /* Round trips in each round. */
 #define OPS		512
-
-static char buf[MAX_SIZE];
 
 /*
  * A subject sends to fd[1] and receives from fd[0]; for the other process it is
  * fd[3] and fd[2].
  */
-
-static void run_write_read(struct bench *b, unsigned long ops)
-{
-	const ssize_t n = b->n;
-
-	while (ops--)
-		bench_must(write(b->fd[1], buf, n) == n &&
-			   read(b->fd[0], buf, n) == n, b);
-}
-
-static void run_send_recv(struct bench *b, unsigned long ops)
-{
-	__u32 len;
-
-	while (ops--) {
-		len = b->n;
-		bench_must(!chan_send(b->fd[1], buf, len) &&
-			   chan_recv(b->fd[0], buf, &len) == 1, b);
-	}
-}
 
 /* The other process, which is killed in the end. */
 
