@@ -249,7 +249,9 @@ static void init_fails_and_leaks_nothing(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, PTR_ERR(m), -ENOMEM);
 		}
 		KUNIT_EXPECT_TRUE(test, over);
-		KUNIT_EXPECT_GE(test, failures, 2U);
+		/* One can be passed over, as above. */
+		KUNIT_EXPECT_GE(test, failures,
+				IS_ENABLED(CONFIG_SMP) ? 1U : 2U);
 	}
 }
 
