@@ -158,7 +158,8 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
  */
 
 /* Send to a receiver that sleeps; -EAGAIN if there is none. */
-static noinline int __gochan_send_receiver(struct gochan *ch, const void *src, u32 len)
+static noinline int __gochan_send_receiver(struct gochan *ch, const void *src,
+					   u32 len)
 {
 	struct gochan_xfer x = { .src = src, .len = len };
 
@@ -215,7 +216,8 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 }
 
 /* Receive from a sender that sleeps on a rendezvous channel. */
-static noinline int __gochan_recv_sender(struct gochan *ch, void *dst, size_t *len)
+static noinline int __gochan_recv_sender(struct gochan *ch, void *dst,
+					 size_t *len)
 {
 	struct gochan_xfer x = { .dst = dst, .len = dst ? *len : 0 };
 	int err = __gochan_offer(ch, &ch->sendq, &x);
