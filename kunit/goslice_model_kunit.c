@@ -219,13 +219,20 @@ static int op_insert(struct script *sc, int a, int b)
 	return err;
 }
 
-/* A part of a slice, spare capacity included, that may overlap the other. */
+/* Choose a part of a slice, spare capacity included. Return its length. */
+static size_t part_of(struct script *sc, int b, size_t *from)
+{
+	size_t cap = sc->slices[b].cap;
+
+	*from = below(sc, cap + 1);
+	return below(sc, min_t(size_t, MAX_MANY, cap - *from) + 1);
+}
+
+/* By a part of a slice, which may overlap the other. */
 static int op_insert_part(struct script *sc, int a, int b)
 {
 	size_t at = below(sc, sc->slices[a].len + 1);
-	size_t from = below(sc, sc->slices[b].cap + 1);
-	size_t n = below(sc, min_t(size_t, MAX_MANY,
-				   sc->slices[b].cap - from) + 1);
+	size_t from, n = part_of(sc, b, &from);
 	int err;
 
 	if (!n)
@@ -249,13 +256,11 @@ static int op_replace(struct script *sc, int a, int b)
 	return err;
 }
 
-/* By a part as in op_insert_part(). */
+/* As above. */
 static int op_replace_part(struct script *sc, int a, int b)
 {
 	size_t j = below(sc, sc->slices[a].len + 1), i = below(sc, j + 1);
-	size_t from = below(sc, sc->slices[b].cap + 1);
-	size_t n = below(sc, min_t(size_t, MAX_MANY,
-				   sc->slices[b].cap - from) + 1);
+	size_t from, n = part_of(sc, b, &from);
 	int err;
 
 	if (!n)
