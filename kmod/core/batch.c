@@ -27,6 +27,7 @@
 
 #include "../compat.h"
 #include "internal.h"
+#include "ring.h"
 
 /*
  * Interrupts are off during a hold. It moves as many messages as a close wakes
@@ -162,7 +163,8 @@ static void __gochan_store_many(struct gochan_batch *b, u32 n)
 		return;
 	}
 	for (; n; n--, b->done++)
-		__gochan_store(b->ch, gochan_batch_src(b), gochan_batch_len(b));
+		__gochan_store(b->ch, gochan_batch_src(b), gochan_batch_len(b),
+			       false);
 }
 
 /* Send what one hold of the lock can. Return 0 if there may be more to do. */
@@ -312,7 +314,8 @@ static void __gochan_fetch_many(struct gochan_batch *b, u32 n)
 		return;
 	}
 	for (; n; n--)
-		gochan_batch_got(b, __gochan_fetch(b->ch, gochan_batch_dst(b)));
+		gochan_batch_got(b, __gochan_fetch(b->ch, gochan_batch_dst(b),
+						   false));
 }
 
 /* Let sleeping senders fill up to @n slots just freed. Return their number. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Channels: the ring, direct hand-off between sleepers, and close.
+ * Channels: messages by way of the ring, and direct hand-off between sleepers.
  *
  * A channel is a ring of elements with a queue of sleeping receivers and one of
  * sleeping senders. All state changes happen under gochan.lock, as plain
@@ -16,7 +16,7 @@
  * Nobody overtakes: a newcomer finds the channel ready only if nobody of its
  * direction sleeps.
  *
- * Several messages at once: batch.c.
+ * Slots of the ring: ring.h. Several messages at once: batch.c. Closing: close.c.
  *
  * Lifetime and lock order: internal.h. For users: include/linux/gochan.h and
  * Documentation/core-api/gochan.rst.
@@ -32,37 +32,7 @@
 
 #include "../compat.h"
 #include "internal.h"
-
-/* Fill the next free slot; the caller keeps ch->len. */
-void __gochan_store(struct gochan *ch, const void *src, u32 len)
-{
-	void *slot = gochan_slot(ch, ch->sendx);
-
-	if (ch->varlen) {
-		*(u32 *)slot = len;
-		slot += sizeof(u32);
-	}
-	gochan_copy(slot, src, len);
-	ch->sendx = gochan_next_slot(ch, ch->sendx);
-}
-
-/* Empty the oldest slot, for the next message; the caller keeps ch->len. */
-u32 __gochan_fetch(struct gochan *ch, void *dst)
-{
-	void *slot = gochan_slot(ch, ch->recvx);
-	u32 len = __gochan_head_len(ch);
-
-	if (ch->varlen) {
-		*(u32 *)slot = 0;
-		slot += sizeof(u32);
-	}
-	if (dst)
-		gochan_copy(dst, slot, len);
-	/* What was received must not be found in memory again. */
-	gochan_zero(slot, len);
-	ch->recvx = gochan_next_slot(ch, ch->recvx);
-	return len;
-}
+#include "ring.h"
 
 /*
  * Hand-off to and from sleepers.
@@ -142,7 +112,7 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
 		return 0;
 	if (x) {
 		if (ch->cap)
-			__gochan_store(ch, w->src, w->len);
+			__gochan_store(ch, w->src, w->len, false);
 		else if (x->dst)
 			gochan_copy(x->dst, w->src, w->len);
 		x->len = w->len;
@@ -166,6 +136,23 @@ static noinline int __gochan_send_receiver(struct gochan *ch, const void *src,
 	return __gochan_offer(ch, &ch->recvq, &x);
 }
 
+/* Can a message go into the ring, and does nobody wait for it? */
+static __always_inline bool __gochan_has_room(const struct gochan *ch)
+{
+	return !ch->closed && !ch->recvq.nr && ch->len != ch->cap;
+}
+
+/* Send to the ring, which has room. */
+static __always_inline void __gochan_send_ring(struct gochan *ch,
+					       const void *src, u32 len,
+					       bool words)
+{
+	__gochan_store(ch, src, len, words);
+	/* Pairs with smp_load_acquire() in gochan_looks_full(). */
+	smp_store_release(&ch->len, ch->len + 1);
+	__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
+}
+
 int __gochan_send(struct gochan *ch, const void *src, u32 len)
 {
 	lockdep_assert_held(&ch->lock);
@@ -176,10 +163,7 @@ int __gochan_send(struct gochan *ch, const void *src, u32 len)
 		return 0;
 	if (ch->len == ch->cap)
 		return -EAGAIN;
-	__gochan_store(ch, src, len);
-	/* Pairs with smp_load_acquire() in gochan_looks_full(). */
-	smp_store_release(&ch->len, ch->len + 1);
-	__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
+	__gochan_send_ring(ch, src, len, false);
 	return 0;
 }
 
@@ -191,16 +175,27 @@ static noinline int __gochan_refill(struct gochan *ch)
 	return __gochan_offer(ch, &ch->sendq, &x);
 }
 
-/* Receive from the ring, which is not empty. */
-static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
+/* May the oldest message of the ring be received? */
+static __always_inline int __gochan_check_head(struct gochan *ch,
+					       const void *dst, size_t *len)
 {
 	u32 head = __gochan_head_len(ch);
 
-	if (dst && head > *len) {
-		*len = head;
-		return -EMSGSIZE;
-	}
-	*len = __gochan_fetch(ch, dst);
+	if (!dst || head <= *len)
+		return 0;
+	*len = head;
+	return -EMSGSIZE;
+}
+
+/* Receive from the ring, which is not empty. */
+static __always_inline int __gochan_recv_ring(struct gochan *ch, void *dst,
+					      size_t *len, bool words)
+{
+	int err = words ? 0 : __gochan_check_head(ch, dst, len);
+
+	if (err)
+		return err;
+	*len = __gochan_fetch(ch, dst, words);
 	/* Who still waits to send when the channel is closed has failed. */
 	if (ch->sendq.nr && !ch->closed && !__gochan_refill(ch)) {
 		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
@@ -208,7 +203,7 @@ static int __gochan_recv_ring(struct gochan *ch, void *dst, size_t *len)
 	}
 	/* Pairs with smp_load_acquire() in gochan_looks_empty(). */
 	smp_store_release(&ch->len, ch->len - 1);
-	if (ch->timer)
+	if (!words && ch->timer)
 		__gotimer_taken(ch->timer);
 	else
 		__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
@@ -243,7 +238,7 @@ int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok)
 
 	if (ch->len) {
 		*ok = true;
-		return __gochan_recv_ring(ch, dst, len);
+		return __gochan_recv_ring(ch, dst, len, false);
 	}
 	if (ch->closed) {
 		*ok = false;
@@ -439,45 +434,96 @@ int gochan_check_send(const struct gochan *ch, size_t len)
 	return 0;
 }
 
-static int gochan_do_send(struct gochan *ch, const void *src, u32 len,
-			  const struct gochan_wait *wait)
+/* Whatever it takes to send. Lets go of the lock. */
+static noinline int gochan_send_locked(struct gochan *ch, const void *src,
+				       u32 len, const struct gochan_wait *wait,
+				       unsigned long flags)
+	__releases(&ch->lock)
 {
-	unsigned long flags;
-	int err;
+	int err = __gochan_send(ch, src, len);
 
-	if (!wait && gochan_send_would_block(ch))
-		return -EAGAIN;
-	might_sleep_if(wait);
-
-	spin_lock_irqsave(&ch->lock, flags);
-	err = __gochan_send(ch, src, len);
 	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_send(ch, src, len, wait, flags);
 	spin_unlock_irqrestore(&ch->lock, flags);
 	return err;
 }
 
-static int gochan_do_recv(struct gochan *ch, void *dst, size_t *len, bool *ok,
-			  const struct gochan_wait *wait)
+static __always_inline int gochan_do_send(struct gochan *ch, const void *src,
+					  u32 len,
+					  const struct gochan_wait *wait,
+					  bool words)
 {
 	unsigned long flags;
-	int err;
 
-	if (!wait) {
-		err = gochan_recv_would_block(ch);
-		if (!err) {
-			*ok = false;
-			*len = gochan_recv_end(ch, dst);
-		}
-		if (err <= 0)
-			return err;
-	}
+	if (!wait && gochan_send_would_block(ch))
+		return -EAGAIN;
 	might_sleep_if(wait);
 
 	spin_lock_irqsave(&ch->lock, flags);
-	err = __gochan_recv(ch, dst, len, ok);
+	if (!__gochan_has_room(ch))
+		return gochan_send_locked(ch, src, len, wait, flags);
+	__gochan_send_ring(ch, src, len, words);
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return 0;
+}
+
+/* Whatever it takes to receive. Lets go of the lock. */
+static noinline int gochan_recv_locked(struct gochan *ch, void *dst,
+				       size_t *len, bool *ok,
+				       const struct gochan_wait *wait,
+				       unsigned long flags)
+	__releases(&ch->lock)
+{
+	int err = __gochan_recv(ch, dst, len, ok);
+
 	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_recv(ch, dst, len, ok, wait, flags);
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return err;
+}
+
+/* For who may not wait: return as gochan_recv_would_block(). */
+static __always_inline int gochan_recv_unlocked(struct gochan *ch, void *dst,
+						size_t *len, bool *ok)
+{
+	int err = gochan_recv_would_block(ch);
+
+	if (!err) {
+		*ok = false;
+		*len = gochan_recv_end(ch, dst);
+	}
+	return err;
+}
+
+/* The same for a word, whose length need not be told. */
+static noinline int gochan_recv_word_locked(struct gochan *ch, void *dst,
+					    bool *ok,
+					    const struct gochan_wait *wait,
+					    unsigned long flags)
+	__releases(&ch->lock)
+{
+	size_t len = sizeof(u64);
+	bool whichever;
+
+	return gochan_recv_locked(ch, dst, &len, ok ?: &whichever, wait, flags);
+}
+
+static __always_inline int gochan_do_recv(struct gochan *ch, void *dst,
+					  size_t *len, bool *ok,
+					  const struct gochan_wait *wait)
+{
+	unsigned long flags;
+	int err = wait ? 1 : gochan_recv_unlocked(ch, dst, len, ok);
+
+	if (err <= 0)
+		return err;
+	might_sleep_if(wait);
+
+	spin_lock_irqsave(&ch->lock, flags);
+	if (!ch->len)
+		return gochan_recv_locked(ch, dst, len, ok, wait, flags);
+	*ok = true;
+	err = __gochan_recv_ring(ch, dst, len, false);
 	spin_unlock_irqrestore(&ch->lock, flags);
 	return err;
 }
@@ -497,6 +543,24 @@ static noinline int gochan_recv_whichever(struct gochan *ch, void *dst,
  * path in it, but for what happens when somebody sleeps.
  */
 
+static noinline __flatten int gochan_send_word(struct gochan *ch,
+					       const void *src,
+					       const struct gochan_wait *wait)
+{
+	return gochan_do_send(ch, src, sizeof(u64), wait, true);
+}
+
+static noinline __flatten int gochan_send_any(struct gochan *ch,
+					      const void *src,
+					      const struct gochan_wait *wait)
+{
+	if (!ch)
+		return gochan_block_nil(wait);
+	if (ch->timer)
+		return -EBADF;
+	return gochan_do_send(ch, src, ch->elem_size, wait, false);
+}
+
 /**
  * gochan_send_wait - send a value, waiting as told
  * @ch: the channel
@@ -512,14 +576,12 @@ static noinline int gochan_recv_whichever(struct gochan *ch, void *dst,
  * deadline or a signal; or -EBADF if it is a timer's. The value was sent only
  * if 0 is returned.
  */
-__flatten int gochan_send_wait(struct gochan *ch, const void *src,
-			       const struct gochan_wait *wait)
+int gochan_send_wait(struct gochan *ch, const void *src,
+		     const struct gochan_wait *wait)
 {
-	if (!ch)
-		return gochan_block_nil(wait);
-	if (ch->timer)
-		return -EBADF;
-	return gochan_do_send(ch, src, ch->elem_size, wait);
+	if (likely(ch && ch->words))
+		return gochan_send_word(ch, src, wait);
+	return gochan_send_any(ch, src, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_send_wait, GOCHAN_NS);
 
@@ -543,9 +605,42 @@ __flatten int gochan_send_msg(struct gochan *ch, const void *src, size_t len,
 	if (!ch)
 		return gochan_block_nil(wait);
 	err = gochan_check_send(ch, len);
-	return err ?: gochan_do_send(ch, src, len, wait);
+	return err ?: gochan_do_send(ch, src, len, wait, false);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_send_msg, GOCHAN_NS);
+
+static noinline __flatten int gochan_recv_word(struct gochan *ch, void *dst,
+					       bool *ok,
+					       const struct gochan_wait *wait)
+{
+	unsigned long flags;
+	size_t len;
+
+	might_sleep_if(wait);
+
+	spin_lock_irqsave(&ch->lock, flags);
+	if (!ch->len)
+		return gochan_recv_word_locked(ch, dst, ok, wait, flags);
+	if (ok)
+		*ok = true;
+	__gochan_recv_ring(ch, dst, &len, true);
+	spin_unlock_irqrestore(&ch->lock, flags);
+	return 0;
+}
+
+static noinline __flatten int gochan_recv_any(struct gochan *ch, void *dst,
+					      bool *ok,
+					      const struct gochan_wait *wait)
+{
+	size_t len;
+
+	if (!ch)
+		return gochan_block_nil(wait);
+	len = ch->elem_size;
+	if (!ok)
+		return gochan_recv_whichever(ch, dst, &len, wait);
+	return gochan_do_recv(ch, dst, &len, ok, wait);
+}
 
 /**
  * gochan_recv_wait - receive a value, waiting as told
@@ -564,17 +659,13 @@ EXPORT_SYMBOL_NS_GPL(gochan_send_msg, GOCHAN_NS);
  * receive, -EAGAIN without @wait, or else -ETIMEDOUT or -ERESTARTSYS after the
  * deadline or a signal. A value was taken only if 0 is returned.
  */
-__flatten int gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
-			       const struct gochan_wait *wait)
+int gochan_recv_wait(struct gochan *ch, void *dst, bool *ok,
+		     const struct gochan_wait *wait)
 {
-	size_t len;
-
-	if (!ch)
-		return gochan_block_nil(wait);
-	len = ch->elem_size;
-	if (!ok)
-		return gochan_recv_whichever(ch, dst, &len, wait);
-	return gochan_do_recv(ch, dst, &len, ok, wait);
+	/* Who may not wait, and would have to, does not take the lock. */
+	if (likely(ch && ch->words && dst && (wait || READ_ONCE(ch->len))))
+		return gochan_recv_word(ch, dst, ok, wait);
+	return gochan_recv_any(ch, dst, ok, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_wait, GOCHAN_NS);
 
@@ -609,63 +700,3 @@ __flatten int gochan_recv_msg(struct gochan *ch, void *dst, size_t *len,
 	return gochan_do_recv(ch, dst, len, ok, wait);
 }
 EXPORT_SYMBOL_NS_GPL(gochan_recv_msg, GOCHAN_NS);
-
-/*
- * Wake some waiters of a closed channel, or when there are none left its poll
- * watchers. Return true if there is more to do.
- */
-static bool __gochan_dismiss_some(struct gochan *ch)
-{
-	/* A wake-up takes about a microsecond: 32 are still a short while. */
-	unsigned int budget = 32;
-
-	__gochan_dismiss(&ch->recvq, &budget);
-	__gochan_dismiss(&ch->sendq, &budget);
-	if (ch->recvq.nr || ch->sendq.nr)
-		return true;
-	__gochan_notify_all(&ch->recvq);
-	__gochan_notify_all(&ch->sendq);
-	return false;
-}
-
-/**
- * gochan_close - close a channel
- * @ch: the channel
- *
- * What is buffered can still be received. Sleeping receivers see the end,
- * sleeping senders fail and their values are lost; receivers are woken first.
- *
- * Context: Any context but NMI.
- * Return: 0, or -ESHUTDOWN if the channel is closed already, or -EBADF if @ch
- * is NULL or a timer's.
- */
-int gochan_close(struct gochan *ch)
-{
-	unsigned long flags;
-	int err = -ESHUTDOWN;
-	bool more = false;
-
-	if (!ch || ch->timer)
-		return -EBADF;
-
-	spin_lock_irqsave(&ch->lock, flags);
-	if (!ch->closed) {
-		/*
-		 * Pairs with smp_load_acquire() in gochan_recv_would_block():
-		 * who sees the channel closed sees what was sent before.
-		 */
-		smp_store_release(&ch->closed, true);
-		more = __gochan_dismiss_some(ch);
-		err = 0;
-	}
-	spin_unlock_irqrestore(&ch->lock, flags);
-
-	/* A crowd is woken with pauses for interrupts: nobody joins it now. */
-	while (more) {
-		spin_lock_irqsave(&ch->lock, flags);
-		more = __gochan_dismiss_some(ch);
-		spin_unlock_irqrestore(&ch->lock, flags);
-	}
-	return err;
-}
-EXPORT_SYMBOL_NS_GPL(gochan_close, GOCHAN_NS);

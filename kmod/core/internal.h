@@ -31,8 +31,6 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
-#include "word.h"
-
 /**
  * struct gochan_queue - the sleepers of one direction, and poll watchers
  * @wq: first our waiters in the order they came, then the watchers
@@ -66,6 +64,7 @@ struct gochan_xfer {
  * @cap: elements the ring holds; invariant
  * @slot_size: bytes per slot of the ring; invariant
  * @varlen: a slot begins with the u32 length of its message; invariant
+ * @words: all messages are words, and anybody may send them; invariant
  * @timer: what feeds a timer's channel, and nobody else does; freed with the
  *	channel; invariant
  * @refs: references
@@ -90,6 +89,7 @@ struct gochan {
 	u32 cap;
 	u32 slot_size;
 	bool varlen;
+	bool words;
 	refcount_t refs;
 	struct gotimer *timer;
 	struct gochan_owner *owner;
@@ -104,52 +104,6 @@ struct gochan {
 	struct gochan_queue sendq;
 	u8 ring[] __aligned(8);
 };
-
-/*
- * Slots of the ring. A slot of a variable-length channel begins with the
- * message's length; slot_size keeps it aligned.
- */
-
-static inline void *gochan_slot(struct gochan *ch, u32 index)
-{
-	return ch->ring + (size_t)index * ch->slot_size;
-}
-
-static inline u32 gochan_next_slot(const struct gochan *ch, u32 index)
-{
-	return index + 1 == ch->cap ? 0 : index + 1;
-}
-
-/*
- * Copy a message. One word, a number or a pointer, is what most channels carry;
- * a call for that costs more than the copy.
- */
-static inline void gochan_copy(void *dst, const void *src, u32 len)
-{
-	struct gochan_word *to = dst;
-	const struct gochan_word *from = src;
-
-	if (likely(len == sizeof(*to)))
-		*to = *from;
-	else
-		memcpy(dst, src, len);
-}
-
-static inline void gochan_zero(void *dst, u32 len)
-{
-	struct gochan_word *to = dst;
-
-	if (likely(len == sizeof(*to)))
-		to->word = 0;
-	else
-		memset(dst, 0, len);
-}
-
-/* Length of the oldest message in the ring. */
-static inline u32 __gochan_head_len(struct gochan *ch)
-{
-	return ch->varlen ? *(u32 *)gochan_slot(ch, ch->recvx) : ch->elem_size;
-}
 
 /**
  * enum gochan_sleep_state - the claim word of a sleeping task
@@ -200,8 +154,6 @@ struct gochan_waiter {
 
 /* chan.c: state changes, and the records of those who wait for one. */
 int gochan_check_send(const struct gochan *ch, size_t len);
-void __gochan_store(struct gochan *ch, const void *src, u32 len);
-u32 __gochan_fetch(struct gochan *ch, void *dst);
 int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
 		   struct gochan_xfer *x);
 int __gochan_send(struct gochan *ch, const void *src, u32 len);

@@ -25,6 +25,7 @@
 
 #include "../compat.h"
 #include "internal.h"
+#include "ring.h"
 
 static size_t gochan_slot_size(size_t elem_size, bool varlen)
 {
@@ -70,6 +71,7 @@ static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
 	ch->cap = cap;
 	ch->slot_size = gochan_slot_size(elem_size, varlen);
 	ch->varlen = varlen;
+	ch->words = !varlen && elem_size == sizeof(u64);
 	refcount_set(&ch->refs, 1);
 	spin_lock_init(&ch->lock);
 	gochan_queue_init(&ch->recvq, &recvq_key, "gochan.recvq");

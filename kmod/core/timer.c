@@ -206,6 +206,7 @@ struct gotimer *gotimer_alloc(gfp_t gfp)
 		return ERR_PTR(-ENOMEM);
 	}
 	t->ch->timer = t;
+	t->ch->words = false;
 	t->when = KTIME_MAX;
 	hrtimer_setup(&t->hrtimer, gotimer_expired, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS);
