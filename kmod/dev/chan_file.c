@@ -55,8 +55,11 @@ static void gochan_chan_show_fdinfo(struct seq_file *m, struct file *file)
 static long gochan_chan_ioctl(struct file *file, unsigned int cmd,
 			      unsigned long arg)
 {
-	return gochan_dispatch(gochan_chan_ops, gochan_nr_chan_ops, file, cmd,
-			       arg);
+	if (cmd == GOCHAN_IOC_SEND)
+		return gochan_word_send(file, arg);
+	if (cmd == GOCHAN_IOC_RECV)
+		return gochan_word_recv(file, arg);
+	return gochan_chan_dispatch(file, cmd, arg);
 }
 
 /*

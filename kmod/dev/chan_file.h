@@ -63,8 +63,8 @@ struct gochan_chan_obj *gochan_chan_of_file(struct file *file);
 long gochan_chan_restrict(struct file *file, union gochan_arg *arg);
 
 /* chan_ops.c */
-extern const struct gochan_op gochan_chan_ops[];
-extern const size_t gochan_nr_chan_ops;
+long gochan_chan_dispatch(struct file *file, unsigned int cmd,
+			  unsigned long arg);
 ssize_t gochan_chan_read(struct file *file, char __user *buf, size_t count,
 			 loff_t *ppos);
 ssize_t gochan_chan_write(struct file *file, const char __user *buf,
@@ -72,6 +72,10 @@ ssize_t gochan_chan_write(struct file *file, const char __user *buf,
 const struct gochan_wait *gochan_msg_wait(struct file *file, u32 flags,
 					  u64 deadline,
 					  struct gochan_wait *wait);
+
+/* chan_word.c */
+long gochan_word_send(struct file *file, unsigned long uarg);
+long gochan_word_recv(struct file *file, unsigned long uarg);
 
 /* chan_batch.c */
 long gochan_chan_send_many(struct file *file, union gochan_arg *arg);

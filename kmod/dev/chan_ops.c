@@ -371,7 +371,7 @@ static long gochan_chan_info(struct file *file, union gochan_arg *arg)
 	return 0;
 }
 
-const struct gochan_op gochan_chan_ops[] = {
+static const struct gochan_op gochan_chan_ops[] = {
 	{
 		.cmd = GOCHAN_IOC_SEND,
 		.mode = FMODE_WRITE,
@@ -422,4 +422,10 @@ const struct gochan_op gochan_chan_ops[] = {
 	},
 };
 
-const size_t gochan_nr_chan_ops = ARRAY_SIZE(gochan_chan_ops);
+/* An ioctl of a channel. */
+long gochan_chan_dispatch(struct file *file, unsigned int cmd,
+			  unsigned long arg)
+{
+	return gochan_dispatch(gochan_chan_ops, ARRAY_SIZE(gochan_chan_ops),
+			       file, cmd, arg);
+}

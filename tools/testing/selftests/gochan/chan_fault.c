@@ -251,6 +251,18 @@ FIXTURE(bad_msg) {
 	struct gochan_msg msg;
 };
 
+FIXTURE_VARIANT(bad_msg) {
+	bool for_ever;
+};
+
+FIXTURE_VARIANT_ADD(bad_msg, with_deadline) {
+};
+
+/* What most calls ask for goes another way: see chan_word.c. */
+FIXTURE_VARIANT_ADD(bad_msg, without) {
+	.for_ever = true,
+};
+
 FIXTURE_SETUP(bad_msg)
 {
 	self->bad = three_pages() + page;
@@ -260,7 +272,8 @@ FIXTURE_SETUP(bad_msg)
 	self->msg.buf = (uintptr_t)&self->value;
 	self->msg.len = 8;
 	self->msg.ok = POISON_U32;
-	self->msg.deadline = in_ms(LONG_MS);
+	self->msg.deadline = variant->for_ever ? GOCHAN_NO_DEADLINE :
+						 in_ms(LONG_MS);
 }
 
 FIXTURE_TEARDOWN(bad_msg)
