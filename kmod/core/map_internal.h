@@ -309,10 +309,10 @@ static inline struct gomap_entry *gomap_entries(const struct gomap_dir *d)
 	return (struct gomap_entry *)(d + 1);
 }
 
-/* Two shifts, since one by 64 is undefined. */
+/* Two shifts, since one by 64 is undefined. ~depth: 63 - depth, modulo 64. */
 static inline size_t gomap_index(u64 hash, unsigned long depth)
 {
-	return hash >> 1 >> (63 - depth);
+	return hash >> 1 >> (~depth & 63);
 }
 
 static inline size_t gomap_dir_size(unsigned long depth)
@@ -482,7 +482,8 @@ u64 gomap_siphash(const void *data, u32 len, u64 seed0, u64 seed1);
 bool gomap_equal(const struct gomap *m, const struct gomap_table *t,
 		 const void *slot, const struct gomap_key *k,
 		 const unsigned int *seq);
-bool gomap_get_slot(const struct gomap *m, struct gomap_key *k, void *slot);
+bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
+		    void *slot);
 
 /*
  * For tests. The small geometry makes splits common; the check returns NULL or

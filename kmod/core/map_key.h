@@ -28,6 +28,56 @@ enum gomap_kind {
 	GOMAP_KANY,
 };
 
+/*
+ * Define a function for each kind, out of line, from @fn, whose last parameter
+ * is the kind. One function for all of them would have the stack frame that the
+ * most demanding kind needs, and its registers to save, on every call.
+ */
+#define GOMAP_FOR_EACH_KIND(type, fn, parameters, ...)			\
+static noinline type fn##_k4 parameters					\
+{									\
+	return fn(__VA_ARGS__, GOMAP_K4);				\
+}									\
+static noinline type fn##_k4v8 parameters				\
+{									\
+	return fn(__VA_ARGS__, GOMAP_K4V8);				\
+}									\
+static noinline type fn##_k8 parameters					\
+{									\
+	return fn(__VA_ARGS__, GOMAP_K8);				\
+}									\
+static noinline type fn##_k8v8 parameters				\
+{									\
+	return fn(__VA_ARGS__, GOMAP_K8V8);				\
+}									\
+static noinline type fn##_s8v8 parameters				\
+{									\
+	return fn(__VA_ARGS__, GOMAP_S8V8);				\
+}									\
+static noinline type fn##_any parameters				\
+{									\
+	return fn(__VA_ARGS__, GOMAP_KANY);				\
+}
+
+/* Return what the one of these for the map's kind returns. */
+#define GOMAP_RETURN_KIND(m, fn, ...)					\
+do {									\
+	switch ((m)->kind) {						\
+	case GOMAP_K4:							\
+		return fn##_k4(__VA_ARGS__);				\
+	case GOMAP_K4V8:						\
+		return fn##_k4v8(__VA_ARGS__);				\
+	case GOMAP_K8:							\
+		return fn##_k8(__VA_ARGS__);				\
+	case GOMAP_K8V8:						\
+		return fn##_k8v8(__VA_ARGS__);				\
+	case GOMAP_S8V8:						\
+		return fn##_s8v8(__VA_ARGS__);				\
+	default:							\
+		return fn##_any(__VA_ARGS__);				\
+	}								\
+} while (0)
+
 /* Evaluate to the call of gomap_fn() with the kind constant. */
 #define GOMAP_SPECIALISE(m, fn, ...)					\
 ({									\
@@ -154,10 +204,8 @@ static __always_inline u32 gomap_slot_len(const struct gomap *m,
 static __always_inline struct gomap_key
 gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
 {
-	struct gomap_key k;
+	struct gomap_key k = { .data = slot };
 
-	k.data = slot;
-	k.hash = 0;
 	switch (kind) {
 	case GOMAP_K4:
 	case GOMAP_K4V8:
@@ -179,9 +227,15 @@ gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
  * Fetching in advance what a search will look at first.
  */
 
+/* The first group of a search, in the table of a directory entry. */
+static inline u32 gomap_word_group(unsigned long word, u64 hash)
+{
+	return gomap_probe_start(hash, gomap_word_mask(word)).group;
+}
+
 static inline void gomap_fetch_ctrl(unsigned long word, u64 hash)
 {
-	u32 group = gomap_probe_start(hash, gomap_word_mask(word)).group;
+	u32 group = gomap_word_group(word, hash);
 
 	prefetch(&gomap_word_table(word)->ctrl[group]);
 }
@@ -199,7 +253,7 @@ static __always_inline void gomap_fetch_slots(const struct gomap *m,
 					      unsigned long word, u64 hash,
 					      enum gomap_kind kind)
 {
-	u32 group = gomap_probe_start(hash, gomap_word_mask(word)).group;
+	u32 group = gomap_word_group(word, hash);
 	void *slots = READ_ONCE(entry->slots);
 
 	if (!gomap_fetches_slots(m, kind))
@@ -323,6 +377,24 @@ static __always_inline int gomap_key_init(const struct gomap *m,
 	k->len = bytes->len;
 	k->hash = 0;
 	return k->len <= m->key_size ? 0 : -EINVAL;
+}
+
+/* How far apart keys are in an array of them. */
+static __always_inline u32 gomap_key_stride(const struct gomap *m,
+					    enum gomap_kind kind)
+{
+	switch (kind) {
+	case GOMAP_K4:
+	case GOMAP_K4V8:
+		return 4;
+	case GOMAP_K8:
+	case GOMAP_K8V8:
+	case GOMAP_S8V8:
+		return 8;
+	default:
+		return m->flags & GOMAP_BYTES ? sizeof(struct gomap_bytes) :
+						m->key_size;
+	}
 }
 
 /* Give a key out to the caller. */

@@ -133,59 +133,139 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
 }
 
 /*
- * Hash a key, find the word of the directory's entry for it, 0 if the map is
- * empty, and have the slots fetched.
+ * Look at the first group of a search, which has the answer for most keys of a
+ * known size: what it takes to go on would cost registers that it does not need.
+ * Return 1 if the key is there, 0 if it is not in the table, or -1 to go on.
+ */
+static __always_inline int gomap_read_first(const struct gomap *m,
+					    const struct gomap_table *t,
+					    u32 group, u64 h2,
+					    const struct gomap_key *k,
+					    enum gomap_what what, void *dst,
+					    enum gomap_kind kind)
+{
+	/* As in gomap_read_table(); while a writer is there, all is in vain. */
+	unsigned int seq = raw_seqcount_begin(&t->seq);
+	u64 ctrl = READ_ONCE(t->ctrl[group]);
+	u64 match = gomap_match_h2(ctrl, h2);
+	int found = 0;
+
+	if (match) {
+		u32 nr = group * GOMAP_GROUP + gomap_first(match);
+		void *slot = gomap_slot(m, t, nr, kind);
+
+		if (unlikely(!gomap_slot_has(m, t, slot, k, NULL, kind)))
+			return -1;
+		if (what == GOMAP_VALUE)
+			gomap_copy(dst, slot + gomap_val_off(m, kind),
+				   gomap_val_size(m, kind));
+		found = 1;
+	} else if (unlikely(!gomap_match_empty(ctrl))) {
+		return -1;
+	}
+	return unlikely(read_seqcount_retry(&t->seq, seq)) ? -1 : found;
+}
+
+/* Does a group have an answer for most keys of this kind? */
+static __always_inline bool gomap_has_first(const struct gomap *m,
+					    enum gomap_kind kind)
+{
+	return kind != GOMAP_KANY && !gomap_outline(m, kind);
+}
+
+/*
+ * Find the word of the directory's entry for a key, 0 if the map is empty, and
+ * have the slots fetched.
  *
  * Directory and seed belong together, unless __gomap_draw_seed() redraws the
  * seed in place. Then the map was empty at a moment after this reader began,
  * and that is what it reports if the seed misleads it.
  */
 static __always_inline unsigned long gomap_find_word(const struct gomap *m,
+						     const struct gomap_dir *d,
+						     const siphash_key_t *seed,
 						     struct gomap_key *k,
 						     enum gomap_kind kind)
 {
-	const struct gomap_dir *d = rcu_dereference(m->dir);
-	siphash_key_t seed = gomap_seed(d);
 	const struct gomap_entry *entry;
 	unsigned long word;
 
-	k->hash = gomap_hash(m, k, &seed, kind);
+	k->hash = gomap_hash(m, k, seed, kind);
 	entry = gomap_dir_entry(d, k->hash);
 	word = gomap_word(entry);
 	gomap_fetch_slots(m, entry, word, k->hash, kind);
 	return word;
 }
 
-static __always_inline bool gomap_read(const struct gomap *m,
-				       struct gomap_key *k,
+/* The whole search for a key, given by its bytes, in an RCU section. */
+static __always_inline bool gomap_do_search(const struct gomap *m,
+					    const void *data, u32 len,
+					    enum gomap_what what, void *dst,
+					    enum gomap_kind kind)
+{
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	struct gomap_key k = { .data = data, .len = len };
+	siphash_key_t seed = gomap_seed(d);
+	unsigned long word;
+
+	if (unlikely(!gomap_reflexive(m, &k, kind)))
+		return false;
+	word = gomap_find_word(m, d, &seed, &k, kind);
+	return word && gomap_read_table(m, word, &k, what, dst, kind);
+}
+
+GOMAP_FOR_EACH_KIND(bool, gomap_do_search,
+		    (const struct gomap *m, const void *data, u32 len,
+		     enum gomap_what what, void *dst),
+		    m, data, len, what, dst)
+
+static bool gomap_search(const struct gomap *m, const struct gomap_key *k,
+			 enum gomap_what what, void *dst)
+{
+	GOMAP_RETURN_KIND(m, gomap_do_search, m, k->data, k->len, what, dst);
+}
+
+/* The same, but with a look at the first group before anything else. */
+static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 				       enum gomap_what what, void *dst,
 				       enum gomap_kind kind)
 {
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	siphash_key_t seed = gomap_seed(d);
+	struct gomap_key k = { };
 	unsigned long word;
-	bool found = false;
+	int found;
 
-	if (unlikely(!gomap_reflexive(m, k, kind)))
+	if (gomap_key_init(m, &k, key, kind))
 		return false;
-	rcu_read_lock();
-	word = gomap_find_word(m, k, kind);
-	if (likely(word))
-		found = gomap_read_table(m, word, k, what, dst, kind);
-	rcu_read_unlock();
-	return found;
+	if (!gomap_has_first(m, kind))
+		return gomap_do_search(m, k.data, k.len, what, dst, kind);
+	word = gomap_find_word(m, d, &seed, &k, kind);
+	if (unlikely(!word))
+		return false;
+	found = gomap_read_first(m, gomap_word_table(word),
+				 gomap_word_group(word, k.hash),
+				 gomap_h2(k.hash), &k, what, dst, kind);
+	return likely(found >= 0) ? found : gomap_search(m, &k, what, dst);
 }
 
 static __always_inline bool gomap_do_get(const struct gomap *m,
 					 const void *key, void *val,
 					 enum gomap_kind kind)
 {
-	struct gomap_key k;
+	bool found;
 
-	if (likely(!gomap_key_init(m, &k, key, kind) &&
-		   gomap_read(m, &k, GOMAP_VALUE, val, kind)))
-		return true;
-	gomap_zero(val, gomap_val_size(m, kind));
-	return false;
+	rcu_read_lock();
+	found = gomap_read(m, key, GOMAP_VALUE, val, kind);
+	rcu_read_unlock();
+	if (!found)
+		gomap_zero(val, gomap_val_size(m, kind));
+	return found;
 }
+
+GOMAP_FOR_EACH_KIND(bool, gomap_do_get,
+		    (const struct gomap *m, const void *key, void *val),
+		    m, key, val)
 
 /**
  * gomap_get - look a key up
@@ -200,7 +280,9 @@ static __always_inline bool gomap_do_get(const struct gomap *m,
  */
 bool gomap_get(const struct gomap *m, const void *key, void *val)
 {
-	return m && GOMAP_SPECIALISE(m, do_get, m, key, val);
+	if (!m)
+		return false;
+	GOMAP_RETURN_KIND(m, gomap_do_get, m, key, val);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_get, GOCHAN_NS);
 
@@ -208,11 +290,16 @@ static __always_inline bool gomap_do_contains(const struct gomap *m,
 					      const void *key,
 					      enum gomap_kind kind)
 {
-	struct gomap_key k;
+	bool found;
 
-	return !gomap_key_init(m, &k, key, kind) &&
-	       gomap_read(m, &k, GOMAP_NOTHING, NULL, kind);
+	rcu_read_lock();
+	found = gomap_read(m, key, GOMAP_NOTHING, NULL, kind);
+	rcu_read_unlock();
+	return found;
 }
+
+GOMAP_FOR_EACH_KIND(bool, gomap_do_contains,
+		    (const struct gomap *m, const void *key), m, key)
 
 /**
  * gomap_contains - is a key in the map?
@@ -224,14 +311,17 @@ static __always_inline bool gomap_do_contains(const struct gomap *m,
  */
 bool gomap_contains(const struct gomap *m, const void *key)
 {
-	return m && GOMAP_SPECIALISE(m, do_contains, m, key);
+	if (!m)
+		return false;
+	GOMAP_RETURN_KIND(m, gomap_do_contains, m, key);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_contains, GOCHAN_NS);
 
 /* Copy the slot of a key, for an iterator. The caller is in an RCU section. */
-bool gomap_get_slot(const struct gomap *m, struct gomap_key *k, void *slot)
+bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
+		    void *slot)
 {
-	return gomap_read(m, k, GOMAP_SLOT, slot, m->kind);
+	return gomap_search(m, k, GOMAP_SLOT, slot);
 }
 
 /*
@@ -240,25 +330,38 @@ bool gomap_get_slot(const struct gomap *m, struct gomap_key *k, void *slot)
  */
 #define GOMAP_FLIGHT	16
 
+/**
+ * struct gomap_flight - a lookup on its way
+ * @t: the table; NULL: there is no such key
+ * @group: first group of the search
+ * @h2: the hash bits that are in control bytes
+ */
 struct gomap_flight {
-	struct gomap_key k;
-	unsigned long word;
+	const struct gomap_table *t;
+	u32 group;
+	u32 h2;
 };
 
 /* Hash, and have header and control word fetched. */
-static __always_inline void gomap_depart(const struct gomap *m,
-					 struct gomap_flight *f,
-					 const void *key, enum gomap_kind kind)
+static __always_inline struct gomap_flight
+gomap_depart(const struct gomap *m, const struct gomap_dir *d,
+	     const siphash_key_t *seed, const void *key, enum gomap_kind kind)
 {
-	f->word = 0;
-	if (gomap_key_init(m, &f->k, key, kind) ||
-	    !gomap_reflexive(m, &f->k, kind))
-		return;
-	f->word = gomap_find_word(m, &f->k, kind);
-	if (!f->word)
-		return;
-	prefetch(gomap_word_table(f->word));
-	gomap_fetch_ctrl(f->word, f->k.hash);
+	struct gomap_flight f = { };
+	struct gomap_key k = { };
+	unsigned long word;
+
+	if (gomap_key_init(m, &k, key, kind) || !gomap_reflexive(m, &k, kind))
+		return f;
+	word = gomap_find_word(m, d, seed, &k, kind);
+	f.t = gomap_word_table(word);
+	f.group = gomap_word_group(word, k.hash);
+	f.h2 = gomap_h2(k.hash);
+	if (f.t) {
+		prefetch(f.t);
+		prefetch(&f.t->ctrl[f.group]);
+	}
+	return f;
 }
 
 /* Have the slot fetched that is most likely the right one. */
@@ -266,55 +369,84 @@ static __always_inline void gomap_approach(const struct gomap *m,
 					   const struct gomap_flight *f,
 					   enum gomap_kind kind)
 {
-	const struct gomap_table *t = gomap_word_table(f->word);
-	u32 group;
-	u64 match;
+	u64 match = f->t ? gomap_match_h2(READ_ONCE(f->t->ctrl[f->group]),
+					  f->h2) : 0;
 
-	/* The slots of the other kinds are on their way already. */
-	if (!t || gomap_fetches_slots(m, kind))
-		return;
-	group = gomap_probe_start(f->k.hash, gomap_word_mask(f->word)).group;
-	match = gomap_match_h2(READ_ONCE(t->ctrl[group]), gomap_h2(f->k.hash));
 	if (match)
-		prefetch(gomap_slot(m, t, group * GOMAP_GROUP +
+		prefetch(gomap_slot(m, f->t, f->group * GOMAP_GROUP +
 				    gomap_first(match), kind));
 }
 
 static __always_inline bool gomap_land(const struct gomap *m,
-				       const struct gomap_flight *f, void *val,
+				       const struct gomap_flight *f,
+				       const void *key, void *val,
 				       enum gomap_kind kind)
 {
-	if (f->word &&
-	    gomap_read_table(m, f->word, &f->k, GOMAP_VALUE, val, kind))
-		return true;
-	gomap_zero(val, gomap_val_size(m, kind));
-	return false;
+	struct gomap_key k = { };
+	int found = -1;
+
+	if (unlikely(!f->t) || gomap_key_init(m, &k, key, kind))
+		found = 0;
+	else if (gomap_has_first(m, kind))
+		found = gomap_read_first(m, f->t, f->group, f->h2, &k,
+					 GOMAP_VALUE, val, kind);
+	if (unlikely(found < 0))
+		found = gomap_search(m, &k, GOMAP_VALUE, val);
+	if (unlikely(!found))
+		gomap_zero(val, gomap_val_size(m, kind));
+	return found;
 }
 
-static __always_inline unsigned int
-gomap_do_get_many(const struct gomap *m, const void *keys, u32 stride,
-		  void *vals, unsigned long *found, unsigned int from,
-		  unsigned int n, enum gomap_kind kind)
+/* Look up to GOMAP_FLIGHT keys up. Return a bitmap of those that are there. */
+static __always_inline unsigned long
+gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
+		    unsigned int n, enum gomap_kind kind)
 {
+	const u32 stride = gomap_key_stride(m, kind);
+	const u32 size = gomap_val_size(m, kind);
 	struct gomap_flight flights[GOMAP_FLIGHT];
-	unsigned int i, nr = 0;
+	const struct gomap_dir *d;
+	unsigned long found = 0;
+	siphash_key_t seed;
+	unsigned int i;
 
 	rcu_read_lock();
+	d = rcu_dereference(m->dir);
+	seed = gomap_seed(d);
 	for (i = 0; i < n; i++)
-		gomap_depart(m, &flights[i],
-			     keys + (size_t)(from + i) * stride, kind);
-	for (i = 0; i < n; i++)
+		flights[i] = gomap_depart(m, d, &seed, keys + i * stride, kind);
+	/* The slots of other kinds are on their way already. */
+	for (i = 0; !gomap_fetches_slots(m, kind) && i < n; i++)
 		gomap_approach(m, &flights[i], kind);
 	for (i = 0; i < n; i++) {
-		bool hit = gomap_land(m, &flights[i], vals + (size_t)(from + i) *
-				      gomap_val_size(m, kind), kind);
+		unsigned long hit = gomap_land(m, &flights[i],
+					       keys + i * stride,
+					       vals + i * size, kind);
 
-		nr += hit;
-		if (found)
-			__assign_bit(from + i, found, hit);
+		found |= hit << i;
 	}
 	rcu_read_unlock();
-	return nr;
+	return found;
+}
+
+GOMAP_FOR_EACH_KIND(unsigned long, gomap_do_get_flight,
+		    (const struct gomap *m, const void *keys, void *vals,
+		     unsigned int n), m, keys, vals, n)
+
+static unsigned long gomap_get_flight(const struct gomap *m, const void *keys,
+				      void *vals, unsigned int n)
+{
+	GOMAP_RETURN_KIND(m, gomap_do_get_flight, m, keys, vals, n);
+}
+
+/* Part of a bitmap, from a multiple of GOMAP_FLIGHT on, which divides a word. */
+static void gomap_set_found(unsigned long *found, unsigned int from,
+			    unsigned int n, unsigned long hits)
+{
+	unsigned long *word = &found[BIT_WORD(from)];
+	unsigned int shift = from % BITS_PER_LONG;
+
+	*word = (*word & ~(GENMASK(n - 1, 0) << shift)) | hits << shift;
 }
 
 /**
@@ -336,21 +468,23 @@ gomap_do_get_many(const struct gomap *m, const void *keys, u32 stride,
 unsigned int gomap_get_many(const struct gomap *m, const void *keys,
 			    void *vals, unsigned long *found, unsigned int n)
 {
-	unsigned int from, nr = 0;
-	u32 stride;
+	unsigned int from, part, nr = 0;
+	unsigned long hits;
 
 	if (!m) {
 		if (found)
 			bitmap_zero(found, n);
 		return 0;
 	}
-	stride = m->flags & GOMAP_BYTES ? sizeof(struct gomap_bytes) :
-					  m->key_size;
-	for (from = 0; from < n; from += GOMAP_FLIGHT)
-		nr += GOMAP_SPECIALISE(m, do_get_many, m, keys, stride,
-				       vals, found, from,
-				       min_t(unsigned int, n - from,
-					     GOMAP_FLIGHT));
+	for (from = 0; from < n; from += part) {
+		part = min_t(unsigned int, n - from, GOMAP_FLIGHT);
+		hits = gomap_get_flight(m, keys, vals, part);
+		nr += hweight_long(hits);
+		keys += part * gomap_key_stride(m, m->kind);
+		vals += part * m->val_size;
+		if (found)
+			gomap_set_found(found, from, part, hits);
+	}
 	return nr;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_get_many, GOCHAN_NS);
