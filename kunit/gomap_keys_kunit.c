@@ -7,9 +7,11 @@
  */
 
 #include <linux/limits.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "gomap_kunit.h"
+#include "../kmod/core/map_key.h"
 
 /*
  * Kinds of keys and values: the same script for each.
@@ -269,7 +271,34 @@ static void unequal_to_itself(struct kunit *test)
 	GMT_CHECK(test, m);
 }
 
+/*
+ * What the kernel calls HalfSipHash is SipHash-1-3 on 64-bit machines, of which
+ * it returns the lower half.
+ */
+static void words_are_hashed_with_siphash(struct kunit *test)
+{
+	struct rnd_state rnd;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "HalfSipHash is another one here");
+	prandom_seed_state(&rnd, gochan_seed());
+	for (i = 0; i < 1000; i++) {
+		siphash_key_t seed;
+		hsiphash_key_t key;
+		u64 word;
+
+		prandom_bytes_state(&rnd, &seed, sizeof(seed));
+		prandom_bytes_state(&rnd, &word, sizeof(word));
+		key.key[0] = seed.key[0];
+		key.key[1] = seed.key[1];
+		KUNIT_ASSERT_EQ(test, (u32)gomap_siphash_word(word, &seed),
+				hsiphash(&word, sizeof(word), &key));
+	}
+}
+
 static struct kunit_case keys_cases[] = {
+	KUNIT_CASE(words_are_hashed_with_siphash),
 	KUNIT_CASE_PARAM(all_kinds_store_and_find, kind_gen_params),
 	KUNIT_CASE(bytes_keys_have_lengths),
 	KUNIT_CASE(overwrite_updates_the_key),

@@ -94,9 +94,10 @@ struct gomap_table;
  *
  * BYTES: keys have a length of their own, up to key_size, and every "key" of
  *	the API points to a struct gomap_bytes.
- * SIPHASH: hash with SipHash, for keys that somebody else chooses. This holds
- *	only while hashes stay secret: do not give a struct gomap_cursor of
- *	such a map to who chooses its keys.
+ * SIPHASH: hash with SipHash, for keys that somebody else chooses: SipHash-1-3
+ *	if keys and values have 8 bytes, as hash tables of other languages do,
+ *	else SipHash-2-4. This holds only while hashes stay secret: do not give
+ *	a struct gomap_cursor of such a map to who chooses its keys.
  * UPDATE_KEY: an overwrite replaces the stored key, too: equal keys may differ
  *	in representation, as +0.0 and -0.0 do.
  * IRREFLEXIVE: a key may differ from itself, as NaN does. Such entries are
