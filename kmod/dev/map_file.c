@@ -265,8 +265,11 @@ static void gochan_map_show_fdinfo(struct seq_file *m, struct file *file)
 static long gochan_map_ioctl(struct file *file, unsigned int cmd,
 			     unsigned long arg)
 {
-	return gochan_dispatch(gochan_map_ops, gochan_nr_map_ops, file, cmd,
-			       arg);
+	if (cmd == GOCHAN_IOC_MAP_GET)
+		return gochan_word_get(file, arg);
+	if (cmd == GOCHAN_IOC_MAP_PUT)
+		return gochan_word_put(file, arg);
+	return gochan_map_dispatch(file, cmd, arg);
 }
 
 static void gochan_map_drop(struct gochan_map_file *mf)

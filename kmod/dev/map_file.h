@@ -91,11 +91,15 @@ void gochan_map_deleted(struct gochan_map_file *mf, u32 n);
 void gochan_map_settle(struct gochan_map_file *mf);
 
 /* map_ops.c */
-extern const struct gochan_op gochan_map_ops[];
-extern const size_t gochan_nr_map_ops;
+long gochan_map_dispatch(struct file *file, unsigned int cmd,
+			 unsigned long arg);
 int gochan_put_how(u32 flags, enum gomap_put_how *how);
 int gochan_map_store(struct gochan_map_file *mf, const void *key,
 		     const void *value, enum gomap_put_how how);
+
+/* map_word.c */
+long gochan_word_get(struct file *file, unsigned long uarg);
+long gochan_word_put(struct file *file, unsigned long uarg);
 
 /* map_batch.c */
 long gochan_map_get_many(struct file *file, union gochan_arg *arg);

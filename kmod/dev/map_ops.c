@@ -80,43 +80,8 @@ static int gochan_get_value(struct gochan_map_file *mf, const void *key,
 	return err;
 }
 
-/*
- * Maps from words to words, that is numbers and handles, are the most common.
- * They need no room for long keys and values, which would have to be zeroed.
- */
-static bool gochan_is_words(const struct gochan_map_file *mf,
+static int gochan_get_entry(struct gochan_map_file *mf,
 			    const struct gochan_map_entry *e)
-{
-	return mf->words && e->key_len == sizeof(u64) &&
-	       e->value_len == sizeof(u64);
-}
-
-static int gochan_get_word(struct gochan_map_file *mf,
-			   const struct gochan_map_entry *e)
-{
-	u64 key, value;
-
-	if (gochan_copy_in(&key, e->key, sizeof(key)))
-		return -EFAULT;
-	if (!gomap_get(&mf->map, &key, &value))
-		return -ENOENT;
-	return gochan_copy_out(e->value, &value, sizeof(value)) ? -EFAULT : 0;
-}
-
-static int gochan_put_word(struct gochan_map_file *mf,
-			   const struct gochan_map_entry *e,
-			   enum gomap_put_how how)
-{
-	u64 key, value;
-
-	if (gochan_copy_in(&key, e->key, sizeof(key)) ||
-	    gochan_copy_in(&value, e->value, sizeof(value)))
-		return -EFAULT;
-	return gochan_map_store(mf, &key, &value, how);
-}
-
-static noinline int gochan_get_any(struct gochan_map_file *mf,
-				   const struct gochan_map_entry *e)
 {
 	struct gochan_map_key k;
 	const void *key;
@@ -138,9 +103,7 @@ static long gochan_map_get(struct file *file, union gochan_arg *arg)
 
 	if (e->flags)
 		return -EINVAL;
-	if (gochan_is_words(mf, e))
-		return gochan_get_word(mf, e);
-	return gochan_get_any(mf, e);
+	return gochan_get_entry(mf, e);
 }
 
 /**
@@ -193,9 +156,9 @@ int gochan_map_store(struct gochan_map_file *mf, const void *key,
 	return err ?: gomap_put(&mf->map, key, value, how, GFP_KERNEL);
 }
 
-static noinline int gochan_put_any(struct gochan_map_file *mf,
-				   const struct gochan_map_entry *e,
-				   enum gomap_put_how how)
+static int gochan_put_entry(struct gochan_map_file *mf,
+			    const struct gochan_map_entry *e,
+			    enum gomap_put_how how)
 {
 	struct gochan_map_key k;
 	struct gochan_stage s;
@@ -227,9 +190,7 @@ static long gochan_map_put(struct file *file, union gochan_arg *arg)
 
 	if (err)
 		return err;
-	if (gochan_is_words(mf, e))
-		return gochan_put_word(mf, e, how);
-	return gochan_put_any(mf, e, how);
+	return gochan_put_entry(mf, e, how);
 }
 
 static long gochan_map_delete(struct file *file, union gochan_arg *arg)
@@ -402,7 +363,7 @@ static long gochan_map_info(struct file *file, union gochan_arg *arg)
 		.fn = fn_,						\
 	}
 
-const struct gochan_op gochan_map_ops[] = {
+static const struct gochan_op gochan_map_ops[] = {
 	GOCHAN_ENTRY_OP(GOCHAN_IOC_MAP_GET, gochan_map_get),
 	GOCHAN_ENTRY_OP(GOCHAN_IOC_MAP_PUT, gochan_map_put),
 	GOCHAN_ENTRY_OP(GOCHAN_IOC_MAP_DELETE, gochan_map_delete),
@@ -443,4 +404,10 @@ const struct gochan_op gochan_map_ops[] = {
 	},
 };
 
-const size_t gochan_nr_map_ops = ARRAY_SIZE(gochan_map_ops);
+/* An ioctl of a map. */
+long gochan_map_dispatch(struct file *file, unsigned int cmd,
+			 unsigned long arg)
+{
+	return gochan_dispatch(gochan_map_ops, ARRAY_SIZE(gochan_map_ops), file,
+			       cmd, arg);
+}
