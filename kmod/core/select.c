@@ -2,18 +2,17 @@
 /*
  * Select: one of several sends and receives, chosen at one instant.
  *
- * A select locks all its channels, looks for a case that is ready, and if there
- * is none puts a record per case on the queues before it lets go of the locks.
- * Nothing can become ready unseen in between. The records share one sleeper, so
- * one peer at most is served by it; wait.c explains the claim.
+ * A select locks all its channels, looks which cases are ready, carries out one
+ * of those, and if there is none puts a record per case on the queues before it
+ * lets go of the locks. Nothing can become ready unseen in between. The records
+ * share one sleeper, so one peer at most is served by it; wait.c explains the
+ * claim.
  *
- * Two orders, both of indices into the caller's cases:
- *   - poll_order, in which the cases are looked at: a random permutation, or
- *     with GOSELECT_FIRST the caller's order;
- *   - lock_order, in which channels are locked and records queued: sorted by
- *     the channel's address. Cases of one channel are neighbours, and keep the
- *     order they have in poll_order: whose record comes first in the queue is
- *     also a matter of chance.
+ * Chance decides twice, and with GOSELECT_FIRST the caller's order instead:
+ *   - which case is carried out, of those that are ready;
+ *   - whose record comes first, of cases that wait in the same queue. Records
+ *     are queued in the order of locking, lock_order: indices into the caller's
+ *     cases, sorted by the channel's address, and at random within a channel.
  *
  * A select never serves itself. It takes from and gives to others only before
  * its own records are queued, under one hold of the locks.
@@ -30,6 +29,9 @@
  *	first lock inside of another. It cannot see whether the addresses
  *	ascend: goselect_lock() checks this itself.
  *
+ *	Random numbers are drawn under the locks: those that get_random_u32()
+ *	takes nest inside, and lead nowhere else.
+ *
  *	With a claim won under one channel's lock the others are not needed.
  *	Records are taken back one by one, each under the lock of its channel.
  *
@@ -39,6 +41,7 @@
  * stack, or if they are many in an allocation, as long as the call.
  */
 
+#include <linux/bitops.h>
 #include <linux/export.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -77,36 +80,10 @@ static int goselect_check(const struct goselect_case *c)
 	return -EINVAL;
 }
 
-/*
- * A random number below @n. One of the kernel's, which cost more than all else
- * about a select of two cases, has digits for several: a fraction, times @n, is
- * the number and the fraction that is left. With 2^16 possibilities of that
- * used up, a number of up to 64 is still as likely as any to one in 2^10.
- */
-static unsigned int goselect_random(struct goselect *sel, unsigned int n)
+/* A random number below @n, one of up to 64: as likely as any to one in 2^26. */
+static unsigned int goselect_random(unsigned int n)
 {
-	u64 product;
-
-	if (sel->digits < n) {
-		sel->fraction = get_random_u32();
-		sel->digits = U16_MAX;
-	}
-	sel->digits /= n;
-	product = (u64)sel->fraction * n;
-	sel->fraction = product;
-	return product >> 32;
-}
-
-/* Add the case @index to the permutation, each place being as likely. */
-static void goselect_add(struct goselect *sel, u8 index, unsigned int flags)
-{
-	unsigned int last = sel->nr++, place = last;
-
-	if (last && !(flags & GOSELECT_FIRST))
-		place = goselect_random(sel, last + 1);
-	if (place != last)
-		sel->poll_order[last] = sel->poll_order[place];
-	sel->poll_order[place] = index;
+	return ((u64)get_random_u32() * n) >> 32;
 }
 
 static struct gochan *goselect_chan(const struct goselect *sel, unsigned int i)
@@ -115,52 +92,56 @@ static struct gochan *goselect_chan(const struct goselect *sel, unsigned int i)
 }
 
 /*
+ * Give the entry @last of lock_order a random place among those before it with
+ * the same channel, if there are any.
+ */
+static void goselect_mix(struct goselect *sel, unsigned int last)
+{
+	struct gochan *ch = goselect_chan(sel, last);
+	unsigned int first = last;
+
+	while (first && goselect_chan(sel, first - 1) == ch)
+		first--;
+	if (first != last)
+		swap(sel->lock_order[last],
+		     sel->lock_order[first + goselect_random(last - first + 1)]);
+}
+
+/*
  * An insertion sort needs neither memory nor a stack, keeps what is equal in
  * its order, and with up to 64 entries takes no more than a microsecond or two.
  */
-static void goselect_sort(struct goselect *sel)
+static void goselect_insert(struct goselect *sel, u8 index)
 {
-	unsigned int i, j;
+	struct gochan *ch = sel->cases[index].ch;
+	unsigned int i = sel->nr_chans++;
 
-	for (i = 0; i < sel->nr; i++) {
-		u8 index = sel->poll_order[i];
-		struct gochan *ch = sel->cases[index].ch;
-
-		if (sel->cases[index].dir == GOSELECT_DIR_POLL)
-			continue;
-		for (j = sel->nr_chans++; j; j--) {
-			if (goselect_chan(sel, j - 1) <= ch)
-				break;
-			sel->lock_order[j] = sel->lock_order[j - 1];
-		}
-		sel->lock_order[j] = index;
-	}
+	for (; i && goselect_chan(sel, i - 1) > ch; i--)
+		sel->lock_order[i] = sel->lock_order[i - 1];
+	sel->lock_order[i] = index;
+	if (!(sel->flags & GOSELECT_FIRST))
+		goselect_mix(sel, i);
 }
 
-static int goselect_prepare(struct goselect *sel, struct goselect_case *cases,
-			    unsigned int n, unsigned int flags)
+static int goselect_prepare(struct goselect *sel)
 {
 	unsigned int i;
 	int bad = 0;
 
-	if (n > GOSELECT_MAX_CASES || flags & ~GOSELECT_FIRST)
-		return -EINVAL;
-	sel->cases = cases;
-	sel->nr = 0;
-	sel->nr_chans = 0;
-	sel->digits = 0;
-	for (i = 0; i < n; i++) {
-		cases[i].err = -EAGAIN;
-		if (!cases[i].ch || bad)
+	for (i = 0; i < sel->n; i++) {
+		struct goselect_case *c = &sel->cases[i];
+
+		c->err = -EAGAIN;
+		if (!c->ch || bad)
 			continue;
-		bad = goselect_check(&cases[i]);
+		bad = goselect_check(c);
 		if (bad)
-			cases[i].err = bad;
+			c->err = bad;
+		else if (c->dir == GOSELECT_DIR_POLL)
+			sel->files = true;
 		else
-			goselect_add(sel, i, flags);
+			goselect_insert(sel, i);
 	}
-	if (!bad)
-		goselect_sort(sel);
 	return bad;
 }
 
@@ -211,9 +192,8 @@ static int __goselect_try_case(struct goselect_case *c)
 	bool ok;
 	int err;
 
-	/* A file was asked before the locks were taken. */
 	if (c->dir == GOSELECT_DIR_POLL)
-		return c->ready ? 0 : -EAGAIN;
+		return 0;
 	len = goselect_len(c);
 	if (c->dir == GOSELECT_DIR_SEND)
 		return __gochan_send(c->ch, c->src, len);
@@ -232,29 +212,54 @@ int goselect_report(struct goselect *sel, u8 index, int err)
 	return err ?: index;
 }
 
+/* Who waits there, if only that makes it ready, may not be to be had any more. */
+static bool __goselect_ready(const struct goselect_case *c)
+{
+	const struct gochan *ch = c->ch;
+
+	switch (c->dir) {
+	case GOSELECT_DIR_SEND:
+		return ch->len < ch->cap || ch->recvq.nr || ch->closed;
+	case GOSELECT_DIR_RECV:
+		return ch->len || ch->sendq.nr || ch->closed;
+	case GOSELECT_DIR_POLL:
+		/* A file was asked before the locks were taken. */
+		return c->ready;
+	}
+	return false;
+}
+
+/* Choose one of the cases whose bits are set in @ready. */
+static u8 goselect_choose(const struct goselect *sel, u64 ready)
+{
+	unsigned int skip = 0;
+
+	/* Only who has a choice needs a random number: they are dear. */
+	if (ready & (ready - 1) && !(sel->flags & GOSELECT_FIRST))
+		skip = goselect_random(hweight64(ready));
+	while (skip--)
+		ready &= ready - 1;
+	return __ffs64(ready);
+}
+
 /* Carry out a case that is ready. Return -EAGAIN if there is none. */
 int __goselect_poll(struct goselect *sel)
 {
+	u64 ready = 0;
 	unsigned int i;
 
-	for (i = 0; i < sel->nr; i++) {
-		u8 index = sel->poll_order[i];
+	for (i = 0; i < sel->n; i++)
+		if (sel->cases[i].ch && __goselect_ready(&sel->cases[i]))
+			ready |= BIT_ULL(i);
+	while (ready) {
+		u8 index = goselect_choose(sel, ready);
 		int err = __goselect_try_case(&sel->cases[index]);
 
 		if (err != -EAGAIN)
 			return goselect_report(sel, index, err);
+		ready &= ~BIT_ULL(index);
 	}
 	return -EAGAIN;
-}
-
-static int goselect_poll(struct goselect *sel)
-{
-	int index;
-
-	goselect_lock(sel);
-	index = __goselect_poll(sel);
-	goselect_unlock(sel);
-	return index;
 }
 
 /*
@@ -306,7 +311,7 @@ int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
 	return goselect_report(sel, index, err);
 }
 
-/* The select itself, with @w for as many records as there are cases. */
+/* Queue the records @w, one for each channel, let go of the locks, sleep. */
 static int goselect_block(struct goselect *sel, struct gochan_waiter *w,
 			  const struct gochan_wait *wait)
 {
@@ -314,12 +319,6 @@ static int goselect_block(struct goselect *sel, struct gochan_waiter *w,
 	int err;
 
 	gochan_sleeper_init(&s);
-	goselect_lock(sel);
-	err = __goselect_poll(sel);
-	if (err != -EAGAIN) {
-		goselect_unlock(sel);
-		return err;
-	}
 	__goselect_park(sel, &s, w);
 	goselect_unlock(sel);
 
@@ -336,20 +335,24 @@ static noinline int goselect_block_few(struct goselect *sel,
 	return goselect_block(sel, w, wait);
 }
 
-/* Memory is allocated only when it looks as if it will be needed. */
-static int goselect_block_many(struct goselect *sel,
-			       const struct gochan_wait *wait)
+/* Memory cannot be allocated under the locks: after that, judge once more. */
+static noinline int goselect_block_many(struct goselect *sel,
+					const struct gochan_wait *wait)
 {
 	struct gochan_waiter *w;
-	int index = goselect_poll(sel);
+	int index;
 
-	if (index != -EAGAIN)
-		return index;
+	goselect_unlock(sel);
 	/* Charged to the task: one asleep has little else to its name. */
-	w = kmalloc_array(sel->nr, sizeof(*w), GFP_KERNEL_ACCOUNT);
+	w = kmalloc_array(sel->nr_chans, sizeof(*w), GFP_KERNEL_ACCOUNT);
 	if (!w)
 		return -ENOMEM;
-	index = goselect_block(sel, w, wait);
+	goselect_lock(sel);
+	index = __goselect_poll(sel);
+	if (index == -EAGAIN)	/* lets go of the locks */
+		index = goselect_block(sel, w, wait);
+	else
+		goselect_unlock(sel);
 	kfree(w);
 	return index;
 }
@@ -381,19 +384,32 @@ int goselect_wait(struct goselect_case *cases, unsigned int n,
 		  unsigned int flags, const struct gochan_wait *wait)
 {
 	struct goselect sel;
-	int err;
+	int index, err;
 
 	might_sleep_if(wait);
-	err = goselect_prepare(&sel, cases, n, flags);
+	if (n > GOSELECT_MAX_CASES || flags & ~GOSELECT_FIRST)
+		return -EINVAL;
+	sel.cases = cases;
+	sel.n = n;
+	sel.flags = flags;
+	sel.nr_chans = 0;
+	sel.files = false;
+	err = goselect_prepare(&sel);
 	if (err)
 		return err;
-	if (!sel.nr)
-		return gochan_block_nil(wait);
-	if (sel.nr > sel.nr_chans)
+	if (sel.files)
 		return goselect_wait_files(&sel, wait);
-	if (!wait)
-		return goselect_poll(&sel);
-	if (sel.nr <= GOSELECT_STACK_RECORDS)
+	if (!sel.nr_chans)
+		return gochan_block_nil(wait);
+
+	goselect_lock(&sel);
+	index = __goselect_poll(&sel);
+	if (index != -EAGAIN || !wait) {
+		goselect_unlock(&sel);
+		return index;
+	}
+	/* These let go of the locks. */
+	if (sel.nr_chans <= GOSELECT_STACK_RECORDS)
 		return goselect_block_few(&sel, wait);
 	return goselect_block_many(&sel, wait);
 }

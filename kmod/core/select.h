@@ -13,22 +13,20 @@
 /**
  * struct goselect - one call of goselect_wait()
  * @cases: the caller's cases
- * @nr: those that are not switched off; entries of @poll_order
+ * @n: how many
+ * @flags: the caller's
+ * @files: there are files among them
  * @nr_chans: those with a channel; entries of @lock_order
- * @poll_order: the order to look at them
  * @lock_order: the order of locking and queueing
- * @fraction: what is left of a random number
- * @digits: how many possibilities that has, at least
  * @irqflags: interrupt state from before the locks were taken
  */
 struct goselect {
 	struct goselect_case *cases;
-	unsigned int nr;
+	unsigned int n;
+	unsigned int flags;
+	bool files;
 	unsigned int nr_chans;
-	u8 poll_order[GOSELECT_MAX_CASES];
 	u8 lock_order[GOSELECT_MAX_CASES];
-	u32 fraction;
-	u32 digits;
 	unsigned long irqflags;
 };
 

@@ -140,14 +140,13 @@ static int goselect_ask(struct goselect *sel, struct goselect_files *files)
 {
 	unsigned int i;
 
-	for (i = 0; i < sel->nr; i++) {
-		u8 index = sel->poll_order[i];
-		struct goselect_case *c = &sel->cases[index];
+	for (i = 0; i < sel->n; i++) {
+		struct goselect_case *c = &sel->cases[i];
 
-		if (c->dir != GOSELECT_DIR_POLL)
+		if (c->dir != GOSELECT_DIR_POLL || !c->file)
 			continue;
 		if (files) {
-			files->index = index;
+			files->index = i;
 			files->events = goselect_events(c);
 			files->pt._key = files->events;
 		}
