@@ -149,6 +149,8 @@ struct goselect_case {
 	size_t got;
 	bool ok;
 	int err;
+	/* private: the select's own, see select.c */
+	struct goselect_case *next;
 };
 
 /* Cases for channels of fixed size; also to be assigned. */

@@ -11,8 +11,8 @@
  * Chance decides twice, and with GOSELECT_FIRST the caller's order instead:
  *   - which case is carried out, of those that are ready;
  *   - whose record comes first, of cases that wait in the same queue. Records
- *     are queued in the order of locking, lock_order: indices into the caller's
- *     cases, sorted by the channel's address, and at random within a channel.
+ *     are queued in the order of locking, a list that links the caller's cases:
+ *     sorted by the channel's address, and at random within a channel.
  *
  * A select never serves itself. It takes from and gives to others only before
  * its own records are queued, under one hold of the locks.
@@ -86,41 +86,36 @@ static unsigned int goselect_random(unsigned int n)
 	return ((u64)get_random_u32() * n) >> 32;
 }
 
-static struct gochan *goselect_chan(const struct goselect *sel, unsigned int i)
+/* How many cases of the list from @c on have the channel @ch; they come first. */
+static unsigned int goselect_same(const struct goselect_case *c,
+				  const struct gochan *ch)
 {
-	return sel->cases[sel->lock_order[i]].ch;
+	unsigned int n = 0;
+
+	for (; c && c->ch == ch; c = c->next)
+		n++;
+	return n;
 }
 
 /*
- * Give the entry @last of lock_order a random place among those before it with
- * the same channel, if there are any.
+ * Insert a case into the order of locking. To walk a list of up to 64 takes no
+ * more than a microsecond or two for all of them.
  */
-static void goselect_mix(struct goselect *sel, unsigned int last)
+static void goselect_insert(struct goselect *sel, struct goselect_case *c)
 {
-	struct gochan *ch = goselect_chan(sel, last);
-	unsigned int first = last;
+	struct goselect_case **at = &sel->first;
+	unsigned int skip;
 
-	while (first && goselect_chan(sel, first - 1) == ch)
-		first--;
-	if (first != last)
-		swap(sel->lock_order[last],
-		     sel->lock_order[first + goselect_random(last - first + 1)]);
-}
-
-/*
- * An insertion sort needs neither memory nor a stack, keeps what is equal in
- * its order, and with up to 64 entries takes no more than a microsecond or two.
- */
-static void goselect_insert(struct goselect *sel, u8 index)
-{
-	struct gochan *ch = sel->cases[index].ch;
-	unsigned int i = sel->nr_chans++;
-
-	for (; i && goselect_chan(sel, i - 1) > ch; i--)
-		sel->lock_order[i] = sel->lock_order[i - 1];
-	sel->lock_order[i] = index;
-	if (!(sel->flags & GOSELECT_FIRST))
-		goselect_mix(sel, i);
+	while (*at && (*at)->ch < c->ch)
+		at = &(*at)->next;
+	skip = goselect_same(*at, c->ch);
+	if (skip && !(sel->flags & GOSELECT_FIRST))
+		skip = goselect_random(skip + 1);
+	while (skip--)
+		at = &(*at)->next;
+	c->next = *at;
+	*at = c;
+	sel->nr_chans++;
 }
 
 static int goselect_prepare(struct goselect *sel)
@@ -140,7 +135,7 @@ static int goselect_prepare(struct goselect *sel)
 		else if (c->dir == GOSELECT_DIR_POLL)
 			sel->files = true;
 		else
-			goselect_insert(sel, i);
+			goselect_insert(sel, c);
 	}
 	return bad;
 }
@@ -152,38 +147,37 @@ static int goselect_prepare(struct goselect *sel)
 /* Sparse cannot count the locks of a loop: none is taken as far as it knows. */
 void goselect_lock(struct goselect *sel)
 {
-	struct gochan *ch, *first = goselect_chan(sel, 0), *prev = first;
-	unsigned int i;
+	struct gochan *first = sel->first->ch, *prev = first;
+	const struct goselect_case *c;
 
 	spin_lock_irqsave_nested(&first->lock, sel->irqflags,
 				 SINGLE_DEPTH_NESTING);
 	__release(&first->lock);
-	for (i = 1; i < sel->nr_chans; i++) {
-		ch = goselect_chan(sel, i);
-		if (ch == prev)
+	for (c = sel->first->next; c; c = c->next) {
+		if (c->ch == prev)
 			continue;
-		WARN_ON_ONCE(ch < prev);
-		spin_lock_nest_lock(&ch->lock, &first->lock);
-		__release(&ch->lock);
-		prev = ch;
+		WARN_ON_ONCE(c->ch < prev);
+		spin_lock_nest_lock(&c->ch->lock, &first->lock);
+		__release(&c->ch->lock);
+		prev = c->ch;
 	}
 }
 
+/* The first, which the others are nested in, comes last. */
 void goselect_unlock(struct goselect *sel)
 {
-	struct gochan *ch;
-	unsigned int i;
+	struct gochan *first = sel->first->ch, *prev = first;
+	const struct goselect_case *c;
 
-	for (i = sel->nr_chans - 1; i; i--) {
-		ch = goselect_chan(sel, i);
-		if (ch == goselect_chan(sel, i - 1))
+	for (c = sel->first->next; c; c = c->next) {
+		if (c->ch == prev)
 			continue;
-		__acquire(&ch->lock);
-		spin_unlock(&ch->lock);
+		__acquire(&c->ch->lock);
+		spin_unlock(&c->ch->lock);
+		prev = c->ch;
 	}
-	ch = goselect_chan(sel, 0);
-	__acquire(&ch->lock);
-	spin_unlock_irqrestore(&ch->lock, sel->irqflags);
+	__acquire(&first->lock);
+	spin_unlock_irqrestore(&first->lock, sel->irqflags);
 }
 
 static int __goselect_try_case(struct goselect_case *c)
@@ -270,11 +264,9 @@ int __goselect_poll(struct goselect *sel)
 void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
 		     struct gochan_waiter *w)
 {
-	unsigned int i;
+	struct goselect_case *c;
 
-	for (i = 0; i < sel->nr_chans; i++, w++) {
-		struct goselect_case *c = &sel->cases[sel->lock_order[i]];
-
+	for (c = sel->first; c; c = c->next, w++) {
 		if (c->dir == GOSELECT_DIR_SEND)
 			gochan_sender_init(w, s, c->ch, c->src,
 					   goselect_len(c));
@@ -300,15 +292,16 @@ void goselect_cancel(struct goselect *sel, struct gochan_sleeper *s,
 int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
 		    const struct gochan_waiter *w)
 {
-	u8 index = sel->lock_order[w - first];
-	struct goselect_case *c = &sel->cases[index];
+	struct goselect_case *c = sel->first;
 	int err = 0;
 
+	while (first++ != w)
+		c = c->next;
 	if (c->dir == GOSELECT_DIR_SEND)
 		err = gochan_sender_result(w);
 	else
 		gochan_receiver_result(w, &c->got, &c->ok);
-	return goselect_report(sel, index, err);
+	return goselect_report(sel, c - sel->cases, err);
 }
 
 /* Queue the records @w, one for each channel, let go of the locks, sleep. */
@@ -383,17 +376,12 @@ static noinline int goselect_block_many(struct goselect *sel,
 int goselect_wait(struct goselect_case *cases, unsigned int n,
 		  unsigned int flags, const struct gochan_wait *wait)
 {
-	struct goselect sel;
+	struct goselect sel = { .cases = cases, .n = n, .flags = flags };
 	int index, err;
 
 	might_sleep_if(wait);
 	if (n > GOSELECT_MAX_CASES || flags & ~GOSELECT_FIRST)
 		return -EINVAL;
-	sel.cases = cases;
-	sel.n = n;
-	sel.flags = flags;
-	sel.nr_chans = 0;
-	sel.files = false;
 	err = goselect_prepare(&sel);
 	if (err)
 		return err;

@@ -16,8 +16,9 @@
  * @n: how many
  * @flags: the caller's
  * @files: there are files among them
- * @nr_chans: those with a channel; entries of @lock_order
- * @lock_order: the order of locking and queueing
+ * @first: of those with a channel, linked in the order of locking and queueing;
+ *	NULL if there are none
+ * @nr_chans: how many these are
  * @irqflags: interrupt state from before the locks were taken
  */
 struct goselect {
@@ -25,8 +26,8 @@ struct goselect {
 	unsigned int n;
 	unsigned int flags;
 	bool files;
+	struct goselect_case *first;
 	unsigned int nr_chans;
-	u8 lock_order[GOSELECT_MAX_CASES];
 	unsigned long irqflags;
 };
 
