@@ -350,6 +350,11 @@ static noinline int goselect_block_many(struct goselect *sel,
 	return index;
 }
 
+/*
+ * Entry point. It is flat: it has the whole path of a select that finds a case
+ * ready in it, but not what happens if there is none.
+ */
+
 /**
  * goselect_wait - carry out one of several operations, waiting as told
  * @cases: the operations; their results are filled in
@@ -373,8 +378,8 @@ static noinline int goselect_block_many(struct goselect *sel,
  * With an error no message has moved; goselect_case.err tells whose fault it
  * was.
  */
-int goselect_wait(struct goselect_case *cases, unsigned int n,
-		  unsigned int flags, const struct gochan_wait *wait)
+__flatten int goselect_wait(struct goselect_case *cases, unsigned int n,
+			    unsigned int flags, const struct gochan_wait *wait)
 {
 	struct goselect sel = { .cases = cases, .n = n, .flags = flags };
 	int index, err;
