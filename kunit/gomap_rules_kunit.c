@@ -403,6 +403,56 @@ static void pruning_moves_nothing(struct kunit *test)
 }
 
 /*
+ * Where searches have gone on.
+ */
+
+/* What gomap_passed() has to be of a table from which nothing was removed. */
+static void expect_passed(struct kunit *test, const struct gomap_table *t,
+			  u8 *passed)
+{
+	u32 nr, mask = gomap_mask(t);
+
+	for (nr = 0; nr < gomap_table_slots(t); nr++) {
+		u64 hash = ((const u64 *)t->slots)[2 * nr];
+		struct gomap_probe p = gomap_probe_start(hash, mask);
+
+		if (gomap_ctrl_byte(t, nr) & GOMAP_EMPTY)
+			continue;
+		KUNIT_ASSERT_EQ(test, hash & GOMAP_FULL,
+				gomap_ctrl_byte(t, nr));
+		for (; p.group != nr / GOMAP_GROUP; gomap_probe_next(&p, mask))
+			passed[p.group] |= gomap_class(hash);
+	}
+}
+
+/* After inserts one by one (@hint), and after entries have moved (without). */
+static void passed_groups_are_noted(struct kunit *test)
+{
+	static const size_t hints[] = { 56, 0 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hints); i++) {
+		struct gomap *m = gmt_map(test, &composed, GMT_REAL, hints[i]);
+		const struct gomap_table *t;
+		u8 want[8] = { };
+		u64 nr;
+
+		/* Six groups for what eight have room for. */
+		for (nr = 0; nr < 56; nr++)
+			KUNIT_ASSERT_EQ(test, 0, gmt_put(m, key_in(nr % 6, nr),
+							 nr, GOMAP_NEW));
+		t = gmt_table(m, 0);
+		KUNIT_ASSERT_EQ(test, gomap_mask(t), 7U);
+		expect_passed(test, t, want);
+		KUNIT_EXPECT_EQ(test, 0, memcmp(want, gomap_passed(t, 7), 8));
+		/* Who searches and is of no class that has gone on stops. */
+		KUNIT_EXPECT_NE(test, want[0], 0);
+		KUNIT_EXPECT_NE(test, want[0], 0xff);
+		GMT_CHECK(test, m);
+	}
+}
+
+/*
  * Slots of new entries.
  */
 
@@ -573,6 +623,7 @@ static struct kunit_case rules_cases[] = {
 	KUNIT_CASE(tombstones_count_as_taken),
 	KUNIT_CASE_PARAM(prune_before_growth, prune_gen_params),
 	KUNIT_CASE(pruning_moves_nothing),
+	KUNIT_CASE(passed_groups_are_noted),
 	KUNIT_CASE(new_entries_start_at_zero),
 	KUNIT_CASE(clear_removes_all),
 	KUNIT_CASE(seeds_of_maps_differ),

@@ -190,9 +190,7 @@ static size_t gomap_rounded(size_t size)
 
 static size_t gomap_table_bytes(const struct gomap *m, u32 shift)
 {
-	struct gomap_table *t;
-
-	return gomap_rounded(struct_size(t, ctrl, 1UL << shift)) +
+	return gomap_rounded(gomap_table_size(shift)) +
 	       gomap_rounded((size_t)gomap_slots(shift) * m->slot_size);
 }
 

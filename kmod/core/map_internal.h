@@ -8,7 +8,7 @@
  *	gomap.dir -> gomap_dir {seed, depth} gomap_entry[1 << depth]
  *	                                       |  the top bits of the hash
  *	                                       v
- *	             gomap_table {lock, seq, slots} ctrl[groups]
+ *	             gomap_table {lock, seq, slots} ctrl[groups] passed[groups]
  *	                                       |      8 control bytes a word
  *	                                       v
  *	             slot[8 * groups]: key, value
@@ -111,7 +111,8 @@
  * @refs: references: the directory's and the iterators'
  * @rcu: frees the table
  * @next: links the tables of gomap.pool; protected by gomap.lock
- * @ctrl: control words; byte i, from the least significant, is for slot i
+ * @ctrl: control words; byte i, from the least significant, is for slot i. What
+ *	gomap_passed() returns is behind them.
  */
 struct gomap_table {
 	seqcount_spinlock_t seq;
@@ -230,6 +231,24 @@ static inline u64 gomap_h2(u64 hash)
 }
 
 /*
+ * Which groups an entry's search has gone on behind. A search for a key that is
+ * absent need not go on where there is no empty slot, if no entry of the same
+ * class has: with tables three quarters full, it would have to in every fourth
+ * case, and so does in every twentieth. The class is three bits of the hash that
+ * no table of up to 128 groups uses; each group has a bit for each class, which
+ * stays until the table is replaced or wiped.
+ */
+static inline u8 *gomap_passed(const struct gomap_table *t, u32 mask)
+{
+	return (u8 *)&t->ctrl[mask + 1];
+}
+
+static inline u8 gomap_class(u64 hash)
+{
+	return 1 << (hash >> (7 + GOMAP_MAX_SHIFT) & 7);
+}
+
+/*
  * The probe sequence: triangular steps visit each group once.
  *
  *	for (p = gomap_probe_start(hash); ...; gomap_probe_next(&p, mask))
@@ -267,6 +286,12 @@ static inline u32 gomap_table_slots(const struct gomap_table *t)
 static inline u32 gomap_mask(const struct gomap_table *t)
 {
 	return (1U << t->shift) - 1;
+}
+
+/* A control word, and a byte of gomap_passed(), for each group. */
+static inline size_t gomap_table_size(u32 shift)
+{
+	return sizeof(struct gomap_table) + ((sizeof(u64) + 1) << shift);
 }
 
 /*

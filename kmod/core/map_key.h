@@ -469,6 +469,15 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 }
 
 /*
+ * Does a search end with a group, given its control word? Without a branch, as
+ * it is hard to tell in advance whether there is an empty slot.
+ */
+static __always_inline bool gomap_ends(u64 ctrl, u8 passed, u8 class)
+{
+	return gomap_match_empty(ctrl) | !(passed & class);
+}
+
+/*
  * The number of the slot that has the key, or -1. A writer holds the table's
  * lock and passes NULL for @seq. A reader may meet anything half changed; its
  * search ends after all groups at the latest, stays within the table, and what
@@ -481,6 +490,7 @@ static __always_inline int gomap_find(const struct gomap *m,
 				      enum gomap_kind kind)
 {
 	struct gomap_probe p = gomap_probe_start(k->hash, mask);
+	const u8 *passed = gomap_passed(t, mask);
 
 	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
 		u64 ctrl = READ_ONCE(t->ctrl[p.group]);
@@ -493,7 +503,8 @@ static __always_inline int gomap_find(const struct gomap *m,
 			if (likely(gomap_slot_has(m, t, slot, k, seq, kind)))
 				return nr;
 		}
-		if (likely(gomap_match_empty(ctrl)))
+		if (likely(gomap_ends(ctrl, READ_ONCE(passed[p.group]),
+				      gomap_class(k->hash))))
 			break;
 	}
 	return -1;

@@ -132,26 +132,52 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
 	return nr >= 0;
 }
 
+/**
+ * struct gomap_flight - a lookup on its way
+ * @t: the table; NULL: there is no such key
+ * @group: first group of the search
+ * @h2: the hash bits that are in control bytes
+ * @class: that of gomap_passed()
+ */
+struct gomap_flight {
+	const struct gomap_table *t;
+	u32 group;
+	u8 h2;
+	u8 class;
+};
+
+static __always_inline struct gomap_flight gomap_flight(unsigned long word,
+							u64 hash)
+{
+	return (struct gomap_flight) {
+		.t = gomap_word_table(word),
+		.group = gomap_word_group(word, hash),
+		.h2 = gomap_h2(hash),
+		.class = gomap_class(hash),
+	};
+}
+
 /*
  * Look at the first group of a search, which has the answer for most keys of a
  * known size: what it takes to go on would cost registers that it does not need.
  * Return 1 if the key is there, 0 if it is not in the table, or -1 to go on.
  */
 static __always_inline int gomap_read_first(const struct gomap *m,
-					    const struct gomap_table *t,
-					    u32 group, u64 h2,
-					    const struct gomap_key *k,
+					    const struct gomap_flight *f,
+					    u32 mask, const struct gomap_key *k,
 					    enum gomap_what what, void *dst,
 					    enum gomap_kind kind)
 {
+	const struct gomap_table *t = f->t;
 	/* As in gomap_read_table(); while a writer is there, all is in vain. */
 	unsigned int seq = raw_seqcount_begin(&t->seq);
-	u64 ctrl = READ_ONCE(t->ctrl[group]);
-	u64 match = gomap_match_h2(ctrl, h2);
+	u64 ctrl = READ_ONCE(t->ctrl[f->group]);
+	u8 passed = READ_ONCE(gomap_passed(t, mask)[f->group]);
+	u64 match = gomap_match_h2(ctrl, f->h2);
 	int found = 0;
 
 	if (match) {
-		u32 nr = group * GOMAP_GROUP + gomap_first(match);
+		u32 nr = f->group * GOMAP_GROUP + gomap_first(match);
 		void *slot = gomap_slot(m, t, nr, kind);
 
 		if (unlikely(!gomap_slot_has(m, t, slot, k, NULL, kind)))
@@ -160,7 +186,7 @@ static __always_inline int gomap_read_first(const struct gomap *m,
 			gomap_copy(dst, slot + gomap_val_off(m, kind),
 				   gomap_val_size(m, kind));
 		found = 1;
-	} else if (unlikely(!gomap_match_empty(ctrl))) {
+	} else if (unlikely(!gomap_ends(ctrl, passed, f->class))) {
 		return -1;
 	}
 	return unlikely(read_seqcount_retry(&t->seq, seq)) ? -1 : found;
@@ -233,6 +259,7 @@ static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 	const struct gomap_dir *d = rcu_dereference(m->dir);
 	siphash_key_t seed = gomap_seed(d);
 	struct gomap_key k = { };
+	struct gomap_flight f;
 	unsigned long word;
 	int found;
 
@@ -243,9 +270,9 @@ static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 	word = gomap_find_word(m, d, &seed, &k, kind);
 	if (unlikely(!word))
 		return false;
-	found = gomap_read_first(m, gomap_word_table(word),
-				 gomap_word_group(word, k.hash),
-				 gomap_h2(k.hash), &k, what, dst, kind);
+	f = gomap_flight(word, k.hash);
+	found = gomap_read_first(m, &f, gomap_word_mask(word), &k, what, dst,
+				 kind);
 	return likely(found >= 0) ? found : gomap_search(m, &k, what, dst);
 }
 
@@ -330,18 +357,6 @@ bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
  */
 #define GOMAP_FLIGHT	16
 
-/**
- * struct gomap_flight - a lookup on its way
- * @t: the table; NULL: there is no such key
- * @group: first group of the search
- * @h2: the hash bits that are in control bytes
- */
-struct gomap_flight {
-	const struct gomap_table *t;
-	u32 group;
-	u32 h2;
-};
-
 /* Hash, and have header and control word fetched. */
 static __always_inline struct gomap_flight
 gomap_depart(const struct gomap *m, const struct gomap_dir *d,
@@ -354,12 +369,11 @@ gomap_depart(const struct gomap *m, const struct gomap_dir *d,
 	if (gomap_key_init(m, &k, key, kind) || !gomap_reflexive(m, &k, kind))
 		return f;
 	word = gomap_find_word(m, d, seed, &k, kind);
-	f.t = gomap_word_table(word);
-	f.group = gomap_word_group(word, k.hash);
-	f.h2 = gomap_h2(k.hash);
+	f = gomap_flight(word, k.hash);
 	if (f.t) {
 		prefetch(f.t);
 		prefetch(&f.t->ctrl[f.group]);
+		prefetch(&gomap_passed(f.t, gomap_word_mask(word))[f.group]);
 	}
 	return f;
 }
@@ -388,7 +402,7 @@ static __always_inline bool gomap_land(const struct gomap *m,
 	if (unlikely(!f->t) || gomap_key_init(m, &k, key, kind))
 		found = 0;
 	else if (gomap_has_first(m, kind))
-		found = gomap_read_first(m, f->t, f->group, f->h2, &k,
+		found = gomap_read_first(m, f, gomap_mask(f->t), &k,
 					 GOMAP_VALUE, val, kind);
 	if (unlikely(found < 0))
 		found = gomap_search(m, &k, GOMAP_VALUE, val);

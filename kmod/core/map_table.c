@@ -39,7 +39,7 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= GOMAP_SHIFT_MASK);
 	BUILD_BUG_ON(GOMAP_MAX_SHIFT > GOMAP_SHIFT_MASK);
 
-	t = gomap_mem_alloc(m, struct_size(t, ctrl, 1UL << shift), gfp);
+	t = gomap_mem_alloc(m, gomap_table_size(shift), gfp);
 	if (!t)
 		return NULL;
 	/* The slots of entries only are ever looked at. */
@@ -86,6 +86,7 @@ void gomap_table_wipe(struct gomap_table *t)
 
 	for (group = 0; group <= gomap_mask(t); group++)
 		WRITE_ONCE(t->ctrl[group], GOMAP_ALL_EMPTY);
+	memset(gomap_passed(t, gomap_mask(t)), 0, gomap_mask(t) + 1);
 	WRITE_ONCE(t->used, 0);
 	WRITE_ONCE(t->growth_left, gomap_limit(t->shift));
 }
@@ -108,6 +109,7 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 	u64 word = ctrl[group], vacant;
 
 	while (unlikely(!(vacant = gomap_match_free(word)))) {
+		((u8 *)&ctrl[mask + 1])[group] |= gomap_class(hash);
 		group = (group + ++step) & mask;
 		word = ctrl[group];
 	}

@@ -222,6 +222,19 @@ static int gomap_make_room(struct gomap *m, struct gomap_table *t,
 	return gomap_grow(m, t, sp) ?: 1;
 }
 
+/* An entry goes to @group: note which ones its search goes on behind. */
+static __always_inline void gomap_note_passed(struct gomap_table *t, u64 hash,
+					      u32 group)
+{
+	u32 mask = gomap_mask(t);
+	struct gomap_probe p = gomap_probe_start(hash, mask);
+	u8 *passed = gomap_passed(t, mask);
+
+	for (; unlikely(p.group != group); gomap_probe_next(&p, mask))
+		WRITE_ONCE(passed[p.group],
+			   passed[p.group] | gomap_class(hash));
+}
+
 /*
  * Insert a key that is not in the locked table, where @f says. Return as
  * gomap_try_store().
@@ -246,6 +259,7 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 		return -E2BIG;
 
 	write_seqcount_begin(&t->seq);
+	gomap_note_passed(t, k->hash, f->slot / GOMAP_GROUP);
 	gomap_store_key(m, slot, k, kind);
 	gomap_store_val(m, slot, st, true, kind);
 	gomap_set_ctrl(t, f->slot, gomap_h2(k->hash));

@@ -299,8 +299,9 @@ static const struct file_operations gochan_map_fops = {
 
 /*
  * How many entries to make room for at once, and what that takes at most. A
- * slot has a control byte and a part of the table's header; the allocator may
- * double all that. For 7 entries there are 8 slots, or up to 16.
+ * slot has a control byte and a part of what its group and its table have, too;
+ * the allocator may double all that. For 7 entries there are 8 slots, or up to
+ * 16.
  */
 static size_t gochan_map_hint(const struct gochan_map_file *mf, u64 hint,
 			      size_t *bytes)
