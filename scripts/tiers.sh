@@ -19,7 +19,7 @@ tier_scale() {
 tier_limit() {
 	case $1 in
 	qemu-debug)	echo 1800 ;;
-	uml | uml-debug)	echo 600 ;;
+	uml | uml-debug)	echo 1200 ;;
 	*)		echo 900 ;;
 	esac
 }
