@@ -33,6 +33,7 @@
 #include "../compat.h"
 #include "internal.h"
 #include "ring.h"
+#include "wait.h"
 
 /*
  * Hand-off to and from sleepers.
@@ -435,9 +436,9 @@ int gochan_check_send(const struct gochan *ch, size_t len)
 }
 
 /* Whatever it takes to send. Lets go of the lock. */
-static noinline int gochan_send_locked(struct gochan *ch, const void *src,
-				       u32 len, const struct gochan_wait *wait,
-				       unsigned long flags)
+static noinline __flatten int
+gochan_send_locked(struct gochan *ch, const void *src, u32 len,
+		   const struct gochan_wait *wait, unsigned long flags)
 	__releases(&ch->lock)
 {
 	int err = __gochan_send(ch, src, len);
@@ -467,15 +468,18 @@ static __always_inline int gochan_do_send(struct gochan *ch, const void *src,
 	return 0;
 }
 
-/* Whatever it takes to receive. Lets go of the lock. */
+/* Receive from elsewhere than the ring. Lets go of the lock. */
 static noinline int gochan_recv_locked(struct gochan *ch, void *dst,
 				       size_t *len, bool *ok,
 				       const struct gochan_wait *wait,
 				       unsigned long flags)
 	__releases(&ch->lock)
 {
-	int err = __gochan_recv(ch, dst, len, ok);
+	int err = -EAGAIN;
 
+	/* Most who get here find nothing to take, and nobody to take it from. */
+	if (ch->sendq.nr || ch->closed)
+		err = __gochan_recv(ch, dst, len, ok);
 	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_recv(ch, dst, len, ok, wait, flags);
 	spin_unlock_irqrestore(&ch->lock, flags);

@@ -177,15 +177,7 @@ void gochan_reap_all(void);
 /* wait.c: queues, claims and sleeping. */
 void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,
 		       const char *name);
-void gochan_sleeper_init(struct gochan_sleeper *s);
-void gochan_waiter_init(struct gochan_waiter *w, struct gochan_sleeper *s,
-			struct gochan *ch, struct gochan_queue *q,
-			wait_queue_func_t serve);
 void __gochan_enqueue(struct gochan_waiter *w);
-bool gochan_sleeper_claim(struct gochan_sleeper *s);
-void gochan_sleeper_done(struct gochan_sleeper *s, const void *winner);
-bool gochan_claim(struct gochan_waiter *w);
-void gochan_complete(struct gochan_waiter *w);
 void gochan_cancel(struct gochan_waiter *w);
 int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);

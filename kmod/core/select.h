@@ -8,7 +8,7 @@
 
 #include <linux/goselect.h>
 
-#include "internal.h"
+#include "wait.h"
 
 /**
  * struct goselect - one call of goselect_wait()
