@@ -286,12 +286,12 @@ int gomap_shorten_dir(struct gomap *m, gfp_t gfp)
 	return gomap_replace_dir(m, deepest, false, gfp);
 }
 
-/* The depth that a large map's directory shall get early, 0 if it has it. */
+/* The depth that the directory shall get early, 0 if it has it. */
 u32 __gomap_early_depth(const struct gomap *m)
 {
 	u32 depth = __gomap_dir(m)->depth;
 
-	if (!__gomap_is_large(m) || m->next_dir || !m->nr_at_depth[depth] ||
+	if (m->next_dir || !m->nr_at_depth[depth] ||
 	    !__gomap_depth_allowed(m, depth + 1))
 		return 0;
 	return depth + 1;

@@ -221,8 +221,8 @@ void gomap_grow_work(struct work_struct *work)
 	u32 depth;
 
 	spin_lock_irq(&m->lock);
-	depth = __gomap_early_depth(m);
 	large = __gomap_is_large(m);
+	depth = large ? __gomap_early_depth(m) : 0;
 	spin_unlock_irq(&m->lock);
 	if (large)
 		gomap_fill_pool(m, GOMAP_POOL);
@@ -237,11 +237,45 @@ void gomap_grow_kick(struct gomap *m)
 	bool wants;
 
 	spin_lock_irqsave(&m->lock, flags);
-	wants = __gomap_early_depth(m) ||
-		(__gomap_is_large(m) && m->nr_pool < GOMAP_POOL);
+	wants = __gomap_is_large(m) &&
+		(__gomap_early_depth(m) || m->nr_pool < GOMAP_POOL);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (wants)
 		queue_work(system_dfl_wq, &m->grow_work);
+}
+
+/**
+ * gomap_stock - get ready a part of what the next split needs
+ * @m: the map
+ * @gfp: how to allocate
+ *
+ * For the last inserts before a full-size table is full, each of which pays for
+ * one thing: the dearest insert of all is the one that moves the entries, and
+ * need not allocate as well. If memory is missing it will say so. The directory
+ * of a large map is left to its work item.
+ *
+ * Context: As @gfp says, but not NMI. No lock is held.
+ * Return: 0, as the insert has succeeded.
+ */
+int gomap_stock(struct gomap *m, gfp_t gfp)
+{
+	struct gomap_table *t;
+	unsigned long flags;
+	bool is_short;
+	u32 depth;
+
+	spin_lock_irqsave(&m->lock, flags);
+	depth = __gomap_is_large(m) ? 0 : __gomap_early_depth(m);
+	is_short = !m->reserved && __gomap_pool_is_short(m);
+	spin_unlock_irqrestore(&m->lock, flags);
+
+	gfp |= __GFP_NOWARN;
+	if (depth)
+		gomap_lengthen_dir(m, depth, gfp);
+	t = is_short ? gomap_table_alloc(m, m->max_shift, gfp) : NULL;
+	if (t)
+		gomap_pool_give(m, t);
+	return 0;
 }
 
 /* Make @nr tables, a power of two, of 1 << @shift groups each. */

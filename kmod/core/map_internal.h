@@ -88,6 +88,12 @@
  */
 #define GOMAP_POOL		4
 
+/*
+ * Inserts that leave a full-size table less room than this put a table each
+ * into the pool: a split takes two.
+ */
+#define GOMAP_LOW_ROOM		2
+
 /* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
 #define GOMAP_EMPTY		0x80
 #define GOMAP_DELETED		0xfe
@@ -476,6 +482,7 @@ bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp);
 void gomap_spare_free(struct gomap *m, struct gomap_spare *sp);
 bool __gomap_is_large(const struct gomap *m);
 bool gomap_pool_give(struct gomap *m, struct gomap_table *t);
+bool __gomap_pool_is_short(const struct gomap *m);
 struct gomap_table *gomap_pool_take(struct gomap *m);
 struct gomap_table *__gomap_pool_empty(struct gomap *m);
 void gomap_pool_free(struct gomap_table *t);
@@ -483,6 +490,7 @@ void gomap_pool_free(struct gomap_table *t);
 /* map_grow.c: growth, pruning, preallocation. */
 void gomap_grow_work(struct work_struct *work);
 void gomap_grow_kick(struct gomap *m);
+int gomap_stock(struct gomap *m, gfp_t gfp);
 bool gomap_prune(const struct gomap *m, struct gomap_table *t);
 int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp);
 int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,

@@ -306,6 +306,17 @@ bool __gomap_is_large(const struct gomap *m)
 }
 
 /*
+ * May the pool have more tables? Those are put there which are about to be
+ * needed, so they are few, unless one table after another has an entry deleted
+ * just before it splits.
+ */
+bool __gomap_pool_is_short(const struct gomap *m)
+{
+	return m->nr_pool < min(2 * m->nr_tables,
+				4 * GOMAP_POOL + m->nr_tables / 16);
+}
+
+/*
  * Put a table that is empty and unknown to all into the pool. Return false if
  * the map has no use for it any more; then the table is freed.
  */
@@ -316,8 +327,7 @@ bool gomap_pool_give(struct gomap *m, struct gomap_table *t)
 
 	spin_lock_irqsave(&m->lock, flags);
 	/* Under the lock: who ends the reservation then empties the pool. */
-	wanted = m->reserved ||
-		 (__gomap_is_large(m) && m->nr_pool < GOMAP_POOL);
+	wanted = m->reserved || __gomap_pool_is_short(m);
 	if (wanted) {
 		t->next = m->pool;
 		WRITE_ONCE(m->pool, t);

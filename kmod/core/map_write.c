@@ -141,6 +141,12 @@ static __always_inline void gomap_add_to(const struct gomap *m, void *val,
 	}
 }
 
+/* What a try to store may return beside 0 and errors. */
+enum gomap_tried {
+	GOMAP_AGAIN = 1,	/* to begin again from the directory */
+	GOMAP_LOW,		/* stored; the table will have to split soon */
+};
+
 /* Within the sequence count. A @fresh slot has no value yet. */
 static __always_inline void gomap_store_val(const struct gomap *m, void *slot,
 					    struct gomap_store *st, bool fresh,
@@ -209,7 +215,7 @@ static bool gomap_count_entry(struct gomap *m)
 
 /*
  * For an insert into a locked table without room. Return 0 if it has room now
- * and no entry has moved, 1 if it has grown, or an error.
+ * and no entry has moved, GOMAP_AGAIN if it has grown, or an error.
  */
 static int gomap_make_room(struct gomap *m, struct gomap_table *t,
 			   struct gomap_spare *sp)
@@ -219,7 +225,7 @@ static int gomap_make_room(struct gomap *m, struct gomap_table *t,
 		return -E2BIG;
 	if (gomap_prune(m, t))
 		return 0;
-	return gomap_grow(m, t, sp) ?: 1;
+	return gomap_grow(m, t, sp) ?: GOMAP_AGAIN;
 }
 
 /* An entry goes to @group: note which ones its search goes on behind. */
@@ -249,7 +255,7 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 	void *slot = gomap_slot(m, t, f->slot, kind);
 
 	if (!f->tombstone && unlikely(!t->growth_left)) {
-		int ret = sp ? gomap_make_room(m, t, sp) : 1;
+		int ret = sp ? gomap_make_room(m, t, sp) : GOMAP_AGAIN;
 
 		if (ret)
 			return ret;
@@ -266,7 +272,8 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 	write_seqcount_end(&t->seq);
 	WRITE_ONCE(t->used, t->used + 1);
 	WRITE_ONCE(t->growth_left, t->growth_left - !f->tombstone);
-	return 0;
+	return unlikely(t->growth_left < GOMAP_LOW_ROOM) &&
+	       t->shift == GOMAP_MAX_SHIFT ? GOMAP_LOW : 0;
 }
 
 /* Store into the locked table. Return as gomap_try_store(). */
@@ -290,7 +297,7 @@ static __always_inline int gomap_store_in(struct gomap *m,
 }
 
 /*
- * Return 0, 1 to begin again, or an error; -EAGAIN if memory is missing.
+ * Return 0, enum gomap_tried, or an error; -EAGAIN if memory is missing.
  * Without @sp nothing is changed but the one entry.
  */
 static __always_inline int gomap_try_store(struct gomap *m,
@@ -302,13 +309,13 @@ static __always_inline int gomap_try_store(struct gomap *m,
 	struct gomap_table *t;
 	unsigned long flags;
 	siphash_key_t seed;
-	int ret = 1;
+	int ret = GOMAP_AGAIN;
 
 	t = gomap_find_table(m, k, &seed, kind);
 	if (unlikely(!t)) {
 		if (st->how == GOMAP_EXISTING)
 			return -ENOENT;
-		return sp ? gomap_first_table(m, 0, sp) ?: 1 : 1;
+		return (sp ? gomap_first_table(m, 0, sp) : 0) ?: GOMAP_AGAIN;
 	}
 	spin_lock_irqsave(&t->lock, flags);
 	if (gomap_is_right(m, t, &seed))
@@ -324,21 +331,21 @@ static noinline int gomap_store_slowly(struct gomap *m, const void *key,
 	struct gomap_spare sp = { };
 	bool grows = false;
 	struct gomap_key k;
-	int ret = gomap_key_init(m, &k, key, m->kind) ?: 1;
+	int ret = gomap_key_init(m, &k, key, m->kind) ?: GOMAP_AGAIN;
 
-	while (ret > 0) {
+	while (ret == GOMAP_AGAIN) {
 		rcu_read_lock();
 		ret = gomap_try_store(m, &k, st, &sp, m->kind);
 		rcu_read_unlock();
-		grows |= ret > 0 || ret == -EAGAIN;
+		grows |= ret == GOMAP_AGAIN || ret == -EAGAIN;
 		if (ret == -EAGAIN)
-			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
+			ret = gomap_spare_fill(m, &sp, gfp) ?: GOMAP_AGAIN;
 	}
 	gomap_spare_free(m, &sp);
 	/* It takes the map's lock: not for a value outside that changes. */
 	if (grows)
 		gomap_grow_kick(m);
-	return ret;
+	return ret == GOMAP_LOW ? gomap_stock(m, gfp) : ret;
 }
 
 /* Almost every store needs no more than the table of its key as it is. */
@@ -364,7 +371,10 @@ static __always_inline int gomap_put_inline(struct gomap *m, const void *key,
 	struct gomap_store st = { .how = how, .val = val }, slow = st;
 	int ret = GOMAP_SPECIALISE(m, do_store, m, key, &st);
 
-	return likely(ret <= 0) ? ret : gomap_store_slowly(m, key, &slow, gfp);
+	if (likely(ret <= 0))
+		return ret;
+	return ret == GOMAP_LOW ? gomap_stock(m, gfp) :
+				  gomap_store_slowly(m, key, &slow, gfp);
 }
 
 static noinline int gomap_put_outline(struct gomap *m, const void *key,
@@ -435,9 +445,11 @@ int gomap_add(struct gomap *m, const void *key, u64 delta,
 	if (m->val_size != sizeof(u32) && m->val_size != sizeof(u64))
 		return -EINVAL;
 	err = GOMAP_SPECIALISE(m, do_store, m, key, &st);
-	if (unlikely(err > 0)) {
+	if (unlikely(err == GOMAP_AGAIN)) {
 		err = gomap_store_slowly(m, key, &slow, gfp);
 		st.delta = slow.delta;
+	} else if (unlikely(err == GOMAP_LOW)) {
+		err = gomap_stock(m, gfp);
 	}
 	if (!err && sum)
 		*sum = st.delta;
