@@ -539,7 +539,6 @@ static __always_inline int gomap_find_or_free(const struct gomap *m,
 	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
 		u64 ctrl = t->ctrl[p.group];
 		u64 match = gomap_match_h2(ctrl, gomap_h2(k->hash));
-		u64 vacant = gomap_match_free(ctrl);
 		u64 empty = gomap_match_empty(ctrl);
 
 		for (; match; match &= match - 1) {
@@ -549,13 +548,18 @@ static __always_inline int gomap_find_or_free(const struct gomap *m,
 			if (likely(gomap_slot_has(m, t, slot, k, NULL, kind)))
 				return nr;
 		}
-		/* No group has both empty and deleted slots. */
-		if (vacant && f->slot == end) {
-			f->slot = p.group * GOMAP_GROUP + gomap_first(vacant);
-			f->tombstone = !empty;
-		}
-		if (likely(empty))
+		if (likely(empty)) {
+			if (likely(!f->tombstone))
+				f->slot = p.group * GOMAP_GROUP +
+					  gomap_first(empty);
 			break;
+		}
+		/* No group has both empty and deleted slots. */
+		if (unlikely(gomap_match_free(ctrl)) && !f->tombstone) {
+			f->slot = p.group * GOMAP_GROUP +
+				  gomap_first(gomap_match_free(ctrl));
+			f->tombstone = true;
+		}
 	}
 	return -1;
 }

@@ -205,9 +205,9 @@ static __always_inline void gomap_overwrite(const struct gomap *m,
 }
 
 /* Count a new entry, unless there are too many. */
-static bool gomap_count_entry(struct gomap *m)
+static __always_inline bool gomap_count_entry(struct gomap *m)
 {
-	if (m->max_entries)
+	if (unlikely(m->max_entries))
 		return atomic_long_add_unless(&m->used, 1, m->max_entries);
 	atomic_long_inc(&m->used);
 	return true;
@@ -364,17 +364,27 @@ static __always_inline int gomap_do_store(struct gomap *m, const void *key,
 	return ret;
 }
 
+/* Apart, so that on the fast way there is no second copy of the value. */
+static noinline int gomap_put_slowly(struct gomap *m, const void *key,
+				     const void *val, enum gomap_put_how how,
+				     gfp_t gfp)
+{
+	struct gomap_store st = { .how = how, .val = val };
+
+	return gomap_store_slowly(m, key, &st, gfp);
+}
+
 static __always_inline int gomap_put_inline(struct gomap *m, const void *key,
 					    const void *val,
 					    enum gomap_put_how how, gfp_t gfp)
 {
-	struct gomap_store st = { .how = how, .val = val }, slow = st;
+	struct gomap_store st = { .how = how, .val = val };
 	int ret = GOMAP_SPECIALISE(m, do_store, m, key, &st);
 
 	if (likely(ret <= 0))
 		return ret;
 	return ret == GOMAP_LOW ? gomap_stock(m, gfp) :
-				  gomap_store_slowly(m, key, &slow, gfp);
+				  gomap_put_slowly(m, key, val, how, gfp);
 }
 
 static noinline int gomap_put_outline(struct gomap *m, const void *key,
