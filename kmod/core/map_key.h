@@ -80,6 +80,14 @@ do {									\
 
 /* Evaluate to the call of gomap_fn() with the kind constant. */
 #define GOMAP_SPECIALISE(m, fn, ...)					\
+	GOMAP_SPECIALISE_OR(m, gomap_##fn(__VA_ARGS__, GOMAP_KANY), fn,	\
+			    __VA_ARGS__)
+
+/*
+ * The same, but @any for GOMAP_KANY. If that calls a function that is not
+ * inlined, the others have in registers what only this one needs the address of.
+ */
+#define GOMAP_SPECIALISE_OR(m, any, fn, ...)				\
 ({									\
 	typeof(gomap_##fn(__VA_ARGS__, GOMAP_KANY)) __ret;		\
 									\
@@ -100,7 +108,7 @@ do {									\
 		__ret = gomap_##fn(__VA_ARGS__, GOMAP_S8V8);		\
 		break;							\
 	default:							\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_KANY);		\
+		__ret = any;						\
 		break;							\
 	}								\
 	__ret;								\

@@ -374,12 +374,21 @@ static noinline int gomap_put_slowly(struct gomap *m, const void *key,
 	return gomap_store_slowly(m, key, &st, gfp);
 }
 
+static noinline int gomap_put_any(struct gomap *m, const void *key,
+				  const void *val, enum gomap_put_how how)
+{
+	struct gomap_store st = { .how = how, .val = val };
+
+	return gomap_do_store(m, key, &st, GOMAP_KANY);
+}
+
 static __always_inline int gomap_put_inline(struct gomap *m, const void *key,
 					    const void *val,
 					    enum gomap_put_how how, gfp_t gfp)
 {
 	struct gomap_store st = { .how = how, .val = val };
-	int ret = GOMAP_SPECIALISE(m, do_store, m, key, &st);
+	int ret = GOMAP_SPECIALISE_OR(m, gomap_put_any(m, key, val, how),
+				      do_store, m, key, &st);
 
 	if (likely(ret <= 0))
 		return ret;
@@ -645,6 +654,11 @@ static __always_inline int gomap_do_take(struct gomap *m, const void *key,
 	return 0;
 }
 
+static noinline int gomap_take_any(struct gomap *m, const void *key, void *val)
+{
+	return gomap_do_take(m, key, val, GOMAP_KANY);
+}
+
 /**
  * gomap_take - remove a key and get its value
  * @m: the map, or NULL
@@ -663,7 +677,8 @@ int gomap_take(struct gomap *m, const void *key, void *val)
 {
 	if (!m)
 		return -ENOENT;
-	return GOMAP_SPECIALISE(m, do_take, m, key, val);
+	return GOMAP_SPECIALISE_OR(m, gomap_take_any(m, key, val), do_take, m,
+				   key, val);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_take, GOCHAN_NS);
 
