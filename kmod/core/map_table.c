@@ -54,7 +54,9 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	seqcount_spinlock_init(&t->seq, &t->lock);
 	refcount_set(&t->refs, 1);
 	t->shift = shift;
-	gomap_table_wipe(t);
+	t->growth_left = gomap_limit(shift);
+	memset64(t->ctrl, GOMAP_ALL_EMPTY, 1UL << shift);
+	memset(gomap_passed(t, gomap_mask(t)), 0, 1UL << shift);
 	return t;
 }
 
