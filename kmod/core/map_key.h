@@ -78,42 +78,6 @@ do {									\
 	}								\
 } while (0)
 
-/* Evaluate to the call of gomap_fn() with the kind constant. */
-#define GOMAP_SPECIALISE(m, fn, ...)					\
-	GOMAP_SPECIALISE_OR(m, gomap_##fn(__VA_ARGS__, GOMAP_KANY), fn,	\
-			    __VA_ARGS__)
-
-/*
- * The same, but @any for GOMAP_KANY. If that calls a function that is not
- * inlined, the others have in registers what only this one needs the address of.
- */
-#define GOMAP_SPECIALISE_OR(m, any, fn, ...)				\
-({									\
-	typeof(gomap_##fn(__VA_ARGS__, GOMAP_KANY)) __ret;		\
-									\
-	switch ((m)->kind) {						\
-	case GOMAP_K4:							\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K4);		\
-		break;							\
-	case GOMAP_K4V8:						\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K4V8);		\
-		break;							\
-	case GOMAP_K8:							\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K8);		\
-		break;							\
-	case GOMAP_K8V8:						\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_K8V8);		\
-		break;							\
-	case GOMAP_S8V8:						\
-		__ret = gomap_##fn(__VA_ARGS__, GOMAP_S8V8);		\
-		break;							\
-	default:							\
-		__ret = any;						\
-		break;							\
-	}								\
-	__ret;								\
-})
-
 /*
  * Copying. Small sizes that are known at compile time become a load and a
  * store.

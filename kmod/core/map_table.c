@@ -159,6 +159,17 @@ static __always_inline u32 gomap_do_move(const struct gomap *m,
 	return moved[1];
 }
 
+GOMAP_FOR_EACH_KIND(u32, gomap_do_move,
+		    (const struct gomap *m, const struct gomap_table *from,
+		     struct gomap_table *const to[2]), m, from, to)
+
+static u32 gomap_move_kind(const struct gomap *m,
+			   const struct gomap_table *from,
+			   struct gomap_table *const to[2])
+{
+	GOMAP_RETURN_KIND(m, gomap_do_move, m, from, to);
+}
+
 /*
  * Copy the entries of the locked table @from into new tables nobody else
  * knows: into @to[0], or with @to[1], which is of the same size, those whose
@@ -167,7 +178,7 @@ static __always_inline u32 gomap_do_move(const struct gomap *m,
 void gomap_move(const struct gomap *m, const struct gomap_table *from,
 		struct gomap_table *const to[2])
 {
-	u32 moved = GOMAP_SPECIALISE(m, do_move, m, from, to);
+	u32 moved = gomap_move_kind(m, from, to);
 
 	to[0]->used += from->used - moved;
 	to[0]->growth_left -= from->used - moved;

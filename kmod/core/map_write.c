@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps: what writers do to a single table.
+ * Maps: inserting and overwriting.
  *
  * A writer locks the table of its key, and changes control words and slots
  * between the two steps of the sequence count. If the table is full it gets
@@ -13,75 +13,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "map_internal.h"
-#include "map_key.h"
-
-/*
- * Writing.
- */
-
-/*
- * Find the table of a key, which the caller locks then, and the seed that led
- * to it. Return NULL if the map has no table.
- */
-static __always_inline struct gomap_table *
-gomap_find_table(const struct gomap *m, struct gomap_key *k,
-		 siphash_key_t *seed, enum gomap_kind kind)
-{
-	const struct gomap_dir *d = rcu_dereference(m->dir);
-	const struct gomap_entry *entry;
-	unsigned long word;
-
-	*seed = gomap_seed(d);
-	k->hash = gomap_store_hash(m, k, seed, kind);
-	entry = gomap_dir_entry(d, k->hash);
-	word = gomap_word(entry);
-	/* Taking the lock would keep the loads waiting until it is done. */
-	if (likely(word)) {
-		gomap_fetch_ctrl(word, k->hash);
-		gomap_fetch_slots(m, entry, word, k->hash, kind);
-	}
-	return gomap_word_table(word);
-}
-
-/*
- * Is the table that has been locked the right one?
- *
- * Between the directory and the lock it may have been replaced: then it is
- * stale. Or the seed may have been redrawn, by gomap_reset(), which holds the
- * lock, or by gomap_clear(), which will come for this table. With neither, this
- * is the table for the hash, and stays so until the lock is dropped. Otherwise
- * the caller has to begin again, and finds another directory or another entry:
- * both are published before the lock is dropped.
- */
-static inline bool gomap_is_right(const struct gomap *m,
-				  const struct gomap_table *t,
-				  const siphash_key_t *seed)
-{
-	return likely(!t->stale && gomap_same_seed(m, seed));
-}
-
-/*
- * The last entry of the only table has gone: draw a new seed, and forget the
- * tombstones.
- */
-static void gomap_reset(struct gomap *m, struct gomap_table *t)
-{
-	struct gomap_dir *d;
-
-	lockdep_assert_held(&t->lock);
-
-	spin_lock(&m->lock);
-	d = __gomap_dir(m);
-	if (gomap_current(d, t)) {
-		write_seqcount_begin(&t->seq);
-		if (t->growth_left != gomap_limit(t->shift))
-			gomap_table_wipe(t);
-		__gomap_draw_seed(d);
-		write_seqcount_end(&t->seq);
-	}
-	spin_unlock(&m->lock);
-}
+#include "map_write.h"
 
 /* Blocks of values that are kept outside the slots. */
 
@@ -99,12 +31,6 @@ static struct gomap_block *gomap_block_alloc(const struct gomap *m,
 	if (block)
 		memcpy(block->data, val, m->val_size);
 	return block;
-}
-
-static inline void gomap_block_free(struct gomap_block *block)
-{
-	if (block)
-		kvfree_rcu(block, rcu);
 }
 
 /**
@@ -364,7 +290,6 @@ static __always_inline int gomap_do_store(struct gomap *m, const void *key,
 	return ret;
 }
 
-/* Apart, so that on the fast way there is no second copy of the value. */
 static noinline int gomap_put_slowly(struct gomap *m, const void *key,
 				     const void *val, enum gomap_put_how how,
 				     gfp_t gfp)
@@ -374,26 +299,23 @@ static noinline int gomap_put_slowly(struct gomap *m, const void *key,
 	return gomap_store_slowly(m, key, &st, gfp);
 }
 
-static noinline int gomap_put_any(struct gomap *m, const void *key,
-				  const void *val, enum gomap_put_how how)
+static __always_inline int gomap_do_put(struct gomap *m, const void *key,
+					const void *val, enum gomap_put_how how,
+					enum gomap_kind kind)
 {
 	struct gomap_store st = { .how = how, .val = val };
 
-	return gomap_do_store(m, key, &st, GOMAP_KANY);
+	return gomap_do_store(m, key, &st, kind);
 }
 
-static __always_inline int gomap_put_inline(struct gomap *m, const void *key,
-					    const void *val,
-					    enum gomap_put_how how, gfp_t gfp)
-{
-	struct gomap_store st = { .how = how, .val = val };
-	int ret = GOMAP_SPECIALISE_OR(m, gomap_put_any(m, key, val, how),
-				      do_store, m, key, &st);
+GOMAP_FOR_EACH_KIND(int, gomap_do_put,
+		    (struct gomap *m, const void *key, const void *val,
+		     enum gomap_put_how how), m, key, val, how)
 
-	if (likely(ret <= 0))
-		return ret;
-	return ret == GOMAP_LOW ? gomap_stock(m, gfp) :
-				  gomap_put_slowly(m, key, val, how, gfp);
+static int gomap_try_put(struct gomap *m, const void *key, const void *val,
+			 enum gomap_put_how how)
+{
+	GOMAP_RETURN_KIND(m, gomap_do_put, m, key, val, how);
 }
 
 static noinline int gomap_put_outline(struct gomap *m, const void *key,
@@ -430,13 +352,40 @@ static noinline int gomap_put_outline(struct gomap *m, const void *key,
 int gomap_put(struct gomap *m, const void *key, const void *val,
 	      enum gomap_put_how how, gfp_t gfp)
 {
+	int ret;
+
 	if (!m)
 		return -EBADF;
 	if (unlikely(gomap_outline(m, GOMAP_KANY)))
 		return gomap_put_outline(m, key, val, how, gfp);
-	return gomap_put_inline(m, key, val, how, gfp);
+	ret = gomap_try_put(m, key, val, how);
+	if (likely(ret <= 0))
+		return ret;
+	return ret == GOMAP_LOW ? gomap_stock(m, gfp) :
+				  gomap_put_slowly(m, key, val, how, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_put, GOCHAN_NS);
+
+static __always_inline int gomap_do_add(struct gomap *m, const void *key,
+					u64 *delta, enum gomap_put_how how,
+					enum gomap_kind kind)
+{
+	struct gomap_store st = { .how = how, .add = true, .delta = *delta };
+	int ret = gomap_do_store(m, key, &st, kind);
+
+	*delta = st.delta;
+	return ret;
+}
+
+GOMAP_FOR_EACH_KIND(int, gomap_do_add,
+		    (struct gomap *m, const void *key, u64 *delta,
+		     enum gomap_put_how how), m, key, delta, how)
+
+static int gomap_try_add(struct gomap *m, const void *key, u64 *delta,
+			 enum gomap_put_how how)
+{
+	GOMAP_RETURN_KIND(m, gomap_do_add, m, key, delta, how);
+}
 
 /**
  * gomap_add - add to a counter
@@ -456,22 +405,21 @@ int gomap_add(struct gomap *m, const void *key, u64 delta,
 	      enum gomap_put_how how, u64 *sum, gfp_t gfp)
 {
 	struct gomap_store st = { .how = how, .add = true, .delta = delta };
-	struct gomap_store slow = st;
 	int err;
 
 	if (!m)
 		return -EBADF;
 	if (m->val_size != sizeof(u32) && m->val_size != sizeof(u64))
 		return -EINVAL;
-	err = GOMAP_SPECIALISE(m, do_store, m, key, &st);
+	err = gomap_try_add(m, key, &delta, how);
 	if (unlikely(err == GOMAP_AGAIN)) {
-		err = gomap_store_slowly(m, key, &slow, gfp);
-		st.delta = slow.delta;
+		err = gomap_store_slowly(m, key, &st, gfp);
+		delta = st.delta;
 	} else if (unlikely(err == GOMAP_LOW)) {
 		err = gomap_stock(m, gfp);
 	}
 	if (!err && sum)
-		*sum = st.delta;
+		*sum = delta;
 	return err;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_add, GOCHAN_NS);
@@ -556,142 +504,3 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	return err;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_cas, GOCHAN_NS);
-
-/*
- * Removing.
- */
-
-/*
- * Make a slot free again, and zero it. Copies of the entry in tables that were
- * replaced, and a value outside the slot, stay until RCU frees them.
- */
-static __always_inline void gomap_vacate(const struct gomap *m,
-					 struct gomap_table *t, u32 nr,
-					 enum gomap_kind kind)
-{
-	/* No search has gone on behind a group with an empty slot. */
-	bool empty = !t->shift ||
-		     gomap_match_empty(t->ctrl[nr / GOMAP_GROUP]);
-
-	write_seqcount_begin(&t->seq);
-	gomap_set_ctrl(t, nr, empty ? GOMAP_EMPTY : GOMAP_DELETED);
-	gomap_zero(gomap_slot(m, t, nr, kind), gomap_slot_size(m, kind));
-	write_seqcount_end(&t->seq);
-	WRITE_ONCE(t->used, t->used - 1);
-	WRITE_ONCE(t->growth_left, t->growth_left + empty);
-}
-
-/* Take from the locked table. Return the number of entries left or -ENOENT. */
-static __always_inline long gomap_take_from(struct gomap *m,
-					    struct gomap_table *t,
-					    const struct gomap_key *k,
-					    void *val,
-					    struct gomap_block **block,
-					    enum gomap_kind kind)
-{
-	int nr = gomap_find(m, t, gomap_mask(t), k, NULL, kind);
-	void *slot;
-	long left;
-
-	if (nr < 0)
-		return -ENOENT;
-	slot = gomap_slot(m, t, nr, kind);
-	if (gomap_outline(m, kind))
-		*block = *gomap_slot_block(m, slot, kind);
-	else if (val)
-		gomap_copy(val, slot + gomap_val_off(m, kind),
-			   gomap_val_size(m, kind));
-	gomap_vacate(m, t, nr, kind);
-	left = atomic_long_dec_return(&m->used);
-	if (unlikely(!t->used && !t->depth))
-		gomap_reset(m, t);
-	return left;
-}
-
-/* The same, or -EAGAIN to begin again. */
-static __always_inline long gomap_try_take(struct gomap *m,
-					   struct gomap_key *k, void *val,
-					   struct gomap_block **block,
-					   enum gomap_kind kind)
-{
-	struct gomap_table *t;
-	unsigned long flags;
-	siphash_key_t seed;
-	long left = -EAGAIN;
-
-	t = gomap_find_table(m, k, &seed, kind);
-	if (!t)
-		return -ENOENT;
-	spin_lock_irqsave(&t->lock, flags);
-	if (gomap_is_right(m, t, &seed))
-		left = gomap_take_from(m, t, k, val, block, kind);
-	spin_unlock_irqrestore(&t->lock, flags);
-	return left;
-}
-
-static __always_inline int gomap_do_take(struct gomap *m, const void *key,
-					 void *val, enum gomap_kind kind)
-{
-	struct gomap_block *block = NULL;
-	struct gomap_key k;
-	long left;
-	int err = gomap_key_init(m, &k, key, kind);
-
-	if (err)
-		return err;
-	rcu_read_lock();
-	do {
-		left = gomap_try_take(m, &k, val, &block, kind);
-	} while (unlikely(left == -EAGAIN));
-	rcu_read_unlock();
-	if (left < 0)
-		return left;
-	if (block && val)
-		memcpy(val, block->data, m->val_size);
-	gomap_block_free(block);
-	if (unlikely(gomap_is_sparse(m, left)))
-		gomap_shrink_kick(m, left);
-	return 0;
-}
-
-static noinline int gomap_take_any(struct gomap *m, const void *key, void *val)
-{
-	return gomap_do_take(m, key, val, GOMAP_KANY);
-}
-
-/**
- * gomap_take - remove a key and get its value
- * @m: the map, or NULL
- * @key: the key
- * @val: set to the value; may be NULL
- *
- * Of several callers that want the same entry one gets it. Its slot is zeroed;
- * copies in tables that were replaced, and values kept outside the table, are
- * only freed, after a grace period and when no iterator needs them.
- *
- * Context: Any but NMI.
- * Return: 0, or -ENOENT if the key is not in the map, or -EINVAL if it is
- * longer than the map's keys may be.
- */
-int gomap_take(struct gomap *m, const void *key, void *val)
-{
-	if (!m)
-		return -ENOENT;
-	return GOMAP_SPECIALISE_OR(m, gomap_take_any(m, key, val), do_take, m,
-				   key, val);
-}
-EXPORT_SYMBOL_NS_GPL(gomap_take, GOCHAN_NS);
-
-/**
- * gomap_delete - remove a key
- * @m: the map, or NULL
- * @key: the key
- *
- * Context: Any but NMI.
- * Return: as gomap_take().
- */
-int gomap_delete(struct gomap *m, const void *key)
-{
-	return gomap_take(m, key, NULL);
-}
-EXPORT_SYMBOL_NS_GPL(gomap_delete, GOCHAN_NS);
