@@ -421,7 +421,7 @@ static void expect_passed(struct kunit *test, const struct gomap_table *t,
 		KUNIT_ASSERT_EQ(test, hash & GOMAP_FULL,
 				gomap_ctrl_byte(t, nr));
 		for (; p.group != nr / GOMAP_GROUP; gomap_probe_next(&p, mask))
-			passed[p.group] |= gomap_class(hash);
+			passed[p.group] |= 1 << gomap_class(hash);
 	}
 }
 

@@ -237,21 +237,26 @@ static inline u64 gomap_h2(u64 hash)
 }
 
 /*
- * Which groups an entry's search has gone on behind. A search for a key that is
- * absent need not go on where there is no empty slot, if no entry of the same
- * class has: with tables three quarters full, it would have to in every fourth
- * case, and so does in every twentieth. The class is three bits of the hash that
- * no table of up to 128 groups uses; each group has a bit for each class, which
- * stays until the table is replaced or wiped.
+ * Which groups an entry's search has gone on behind. A search for an absent key
+ * comes to a group without an empty slot in every fourth case if a table is three
+ * quarters full, and need not go on if no entry of the same class has. The class
+ * is three bits of the hash that no table of up to 128 groups uses; each group has
+ * a bit for each class. Bits stay until the table is replaced or wiped: where
+ * entries come and go for long, more searches go on than have to.
+ *
+ * This is looked at where there is no empty slot only. Doing so always, without a
+ * branch that nobody can predict, is faster still in tables that full, by a third
+ * at 100,000 entries; but it costs those half full a cache line, which was as much
+ * at 4 million.
  */
 static inline u8 *gomap_passed(const struct gomap_table *t, u32 mask)
 {
 	return (u8 *)&t->ctrl[mask + 1];
 }
 
-static inline u8 gomap_class(u64 hash)
+static inline u32 gomap_class(u64 hash)
 {
-	return 1 << (hash >> (7 + GOMAP_MAX_SHIFT) & 7);
+	return hash >> (7 + GOMAP_MAX_SHIFT) & 7;
 }
 
 /*

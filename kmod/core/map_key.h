@@ -29,11 +29,12 @@ enum gomap_kind {
 };
 
 /*
- * Define a function for each kind, out of line, from @fn, whose last parameter
- * is the kind. One function for all of them would have the stack frame that the
- * most demanding kind needs, and its registers to save, on every call.
+ * Define a function for each kind but the most common one, out of line, from @fn,
+ * whose last parameter is the kind. One function for all of them would have the
+ * stack frame that the most demanding kind needs, and its registers to save, on
+ * every call.
  */
-#define GOMAP_FOR_EACH_KIND(type, fn, parameters, ...)			\
+#define GOMAP_DEFINE_KINDS(type, fn, parameters, ...)			\
 static noinline type fn##_k4 parameters					\
 {									\
 	return fn(__VA_ARGS__, GOMAP_K4);				\
@@ -46,10 +47,6 @@ static noinline type fn##_k8 parameters					\
 {									\
 	return fn(__VA_ARGS__, GOMAP_K8);				\
 }									\
-static noinline type fn##_k8v8 parameters				\
-{									\
-	return fn(__VA_ARGS__, GOMAP_K8V8);				\
-}									\
 static noinline type fn##_s8v8 parameters				\
 {									\
 	return fn(__VA_ARGS__, GOMAP_S8V8);				\
@@ -59,24 +56,36 @@ static noinline type fn##_any parameters				\
 	return fn(__VA_ARGS__, GOMAP_KANY);				\
 }
 
-/* Return what the one of these for the map's kind returns. */
-#define GOMAP_RETURN_KIND(m, fn, ...)					\
-do {									\
+/*
+ * Evaluate to what the one of these for the map's kind returns. Numbers by
+ * numbers, which most maps in a kernel are, need no call.
+ */
+#define GOMAP_CALL_KIND(m, fn, ...)					\
+({									\
+	typeof(fn(__VA_ARGS__, GOMAP_KANY)) __ret;			\
+									\
 	switch ((m)->kind) {						\
-	case GOMAP_K4:							\
-		return fn##_k4(__VA_ARGS__);				\
-	case GOMAP_K4V8:						\
-		return fn##_k4v8(__VA_ARGS__);				\
-	case GOMAP_K8:							\
-		return fn##_k8(__VA_ARGS__);				\
 	case GOMAP_K8V8:						\
-		return fn##_k8v8(__VA_ARGS__);				\
+		__ret = fn(__VA_ARGS__, GOMAP_K8V8);			\
+		break;							\
 	case GOMAP_S8V8:						\
-		return fn##_s8v8(__VA_ARGS__);				\
+		__ret = fn##_s8v8(__VA_ARGS__);				\
+		break;							\
+	case GOMAP_K4:							\
+		__ret = fn##_k4(__VA_ARGS__);				\
+		break;							\
+	case GOMAP_K4V8:						\
+		__ret = fn##_k4v8(__VA_ARGS__);				\
+		break;							\
+	case GOMAP_K8:							\
+		__ret = fn##_k8(__VA_ARGS__);				\
+		break;							\
 	default:							\
-		return fn##_any(__VA_ARGS__);				\
+		__ret = fn##_any(__VA_ARGS__);				\
+		break;							\
 	}								\
-} while (0)
+	__ret;								\
+})
 
 /*
  * Copying. Small sizes that are known at compile time become a load and a
@@ -440,13 +449,13 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 	       !memcmp(slot, k->data, k->len);
 }
 
-/*
- * Does a search end with a group, given its control word? Without a branch, as
- * it is hard to tell in advance whether there is an empty slot.
- */
-static __always_inline bool gomap_ends(u64 ctrl, u8 passed, u8 class)
+/* Does a search end with a group, which has the control word @ctrl? */
+static __always_inline bool gomap_ends(const struct gomap_table *t, u32 mask,
+				       u32 group, u64 ctrl, u64 hash)
 {
-	return gomap_match_empty(ctrl) | !(passed & class);
+	return likely(gomap_match_empty(ctrl)) ||
+	       !(READ_ONCE(gomap_passed(t, mask)[group]) >>
+		 gomap_class(hash) & 1);
 }
 
 /*
@@ -462,7 +471,6 @@ static __always_inline int gomap_find(const struct gomap *m,
 				      enum gomap_kind kind)
 {
 	struct gomap_probe p = gomap_probe_start(k->hash, mask);
-	const u8 *passed = gomap_passed(t, mask);
 
 	for (; p.step <= mask; gomap_probe_next(&p, mask)) {
 		u64 ctrl = READ_ONCE(t->ctrl[p.group]);
@@ -475,8 +483,7 @@ static __always_inline int gomap_find(const struct gomap *m,
 			if (likely(gomap_slot_has(m, t, slot, k, seq, kind)))
 				return nr;
 		}
-		if (likely(gomap_ends(ctrl, READ_ONCE(passed[p.group]),
-				      gomap_class(k->hash))))
+		if (likely(gomap_ends(t, mask, p.group, ctrl, k->hash)))
 			break;
 	}
 	return -1;

@@ -135,15 +135,13 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
 /**
  * struct gomap_flight - a lookup on its way
  * @t: the table; NULL: there is no such key
+ * @hash: the key's
  * @group: first group of the search
- * @h2: the hash bits that are in control bytes
- * @class: that of gomap_passed()
  */
 struct gomap_flight {
 	const struct gomap_table *t;
+	u64 hash;
 	u32 group;
-	u8 h2;
-	u8 class;
 };
 
 static __always_inline struct gomap_flight gomap_flight(unsigned long word,
@@ -151,9 +149,8 @@ static __always_inline struct gomap_flight gomap_flight(unsigned long word,
 {
 	return (struct gomap_flight) {
 		.t = gomap_word_table(word),
+		.hash = hash,
 		.group = gomap_word_group(word, hash),
-		.h2 = gomap_h2(hash),
-		.class = gomap_class(hash),
 	};
 }
 
@@ -172,8 +169,7 @@ static __always_inline int gomap_read_first(const struct gomap *m,
 	/* As in gomap_read_table(); while a writer is there, all is in vain. */
 	unsigned int seq = raw_seqcount_begin(&t->seq);
 	u64 ctrl = READ_ONCE(t->ctrl[f->group]);
-	u8 passed = READ_ONCE(gomap_passed(t, mask)[f->group]);
-	u64 match = gomap_match_h2(ctrl, f->h2);
+	u64 match = gomap_match_h2(ctrl, gomap_h2(f->hash));
 	int found = 0;
 
 	if (match) {
@@ -186,7 +182,7 @@ static __always_inline int gomap_read_first(const struct gomap *m,
 			gomap_copy(dst, slot + gomap_val_off(m, kind),
 				   gomap_val_size(m, kind));
 		found = 1;
-	} else if (unlikely(!gomap_ends(ctrl, passed, f->class))) {
+	} else if (unlikely(!gomap_ends(t, mask, f->group, ctrl, f->hash))) {
 		return -1;
 	}
 	return unlikely(read_seqcount_retry(&t->seq, seq)) ? -1 : found;
@@ -240,15 +236,16 @@ static __always_inline bool gomap_do_search(const struct gomap *m,
 	return word && gomap_read_table(m, word, &k, what, dst, kind);
 }
 
-GOMAP_FOR_EACH_KIND(bool, gomap_do_search,
-		    (const struct gomap *m, const void *data, u32 len,
-		     enum gomap_what what, void *dst),
-		    m, data, len, what, dst)
+GOMAP_DEFINE_KINDS(bool, gomap_do_search,
+		   (const struct gomap *m, const void *data, u32 len,
+		    enum gomap_what what, void *dst),
+		   m, data, len, what, dst)
 
-static bool gomap_search(const struct gomap *m, const struct gomap_key *k,
+/* Not by the address of a key: who has it in registers keeps it there. */
+static bool gomap_search(const struct gomap *m, const void *data, u32 len,
 			 enum gomap_what what, void *dst)
 {
-	GOMAP_RETURN_KIND(m, gomap_do_search, m, k->data, k->len, what, dst);
+	return GOMAP_CALL_KIND(m, gomap_do_search, m, data, len, what, dst);
 }
 
 /* The same, but with a look at the first group before anything else. */
@@ -273,7 +270,8 @@ static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 	f = gomap_flight(word, k.hash);
 	found = gomap_read_first(m, &f, gomap_word_mask(word), &k, what, dst,
 				 kind);
-	return likely(found >= 0) ? found : gomap_search(m, &k, what, dst);
+	return likely(found >= 0) ? found :
+		gomap_search(m, k.data, k.len, what, dst);
 }
 
 static __always_inline bool gomap_do_get(const struct gomap *m,
@@ -290,9 +288,9 @@ static __always_inline bool gomap_do_get(const struct gomap *m,
 	return found;
 }
 
-GOMAP_FOR_EACH_KIND(bool, gomap_do_get,
-		    (const struct gomap *m, const void *key, void *val),
-		    m, key, val)
+GOMAP_DEFINE_KINDS(bool, gomap_do_get,
+		   (const struct gomap *m, const void *key, void *val),
+		   m, key, val)
 
 /**
  * gomap_get - look a key up
@@ -307,9 +305,7 @@ GOMAP_FOR_EACH_KIND(bool, gomap_do_get,
  */
 bool gomap_get(const struct gomap *m, const void *key, void *val)
 {
-	if (!m)
-		return false;
-	GOMAP_RETURN_KIND(m, gomap_do_get, m, key, val);
+	return m && GOMAP_CALL_KIND(m, gomap_do_get, m, key, val);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_get, GOCHAN_NS);
 
@@ -325,8 +321,8 @@ static __always_inline bool gomap_do_contains(const struct gomap *m,
 	return found;
 }
 
-GOMAP_FOR_EACH_KIND(bool, gomap_do_contains,
-		    (const struct gomap *m, const void *key), m, key)
+GOMAP_DEFINE_KINDS(bool, gomap_do_contains,
+		   (const struct gomap *m, const void *key), m, key)
 
 /**
  * gomap_contains - is a key in the map?
@@ -338,9 +334,7 @@ GOMAP_FOR_EACH_KIND(bool, gomap_do_contains,
  */
 bool gomap_contains(const struct gomap *m, const void *key)
 {
-	if (!m)
-		return false;
-	GOMAP_RETURN_KIND(m, gomap_do_contains, m, key);
+	return m && GOMAP_CALL_KIND(m, gomap_do_contains, m, key);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_contains, GOCHAN_NS);
 
@@ -348,7 +342,7 @@ EXPORT_SYMBOL_NS_GPL(gomap_contains, GOCHAN_NS);
 bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
 		    void *slot)
 {
-	return gomap_search(m, k, GOMAP_SLOT, slot);
+	return gomap_search(m, k->data, k->len, GOMAP_SLOT, slot);
 }
 
 /*
@@ -373,7 +367,6 @@ gomap_depart(const struct gomap *m, const struct gomap_dir *d,
 	if (f.t) {
 		prefetch(f.t);
 		prefetch(&f.t->ctrl[f.group]);
-		prefetch(&gomap_passed(f.t, gomap_word_mask(word))[f.group]);
 	}
 	return f;
 }
@@ -384,7 +377,7 @@ static __always_inline void gomap_approach(const struct gomap *m,
 					   enum gomap_kind kind)
 {
 	u64 match = f->t ? gomap_match_h2(READ_ONCE(f->t->ctrl[f->group]),
-					  f->h2) : 0;
+					  gomap_h2(f->hash)) : 0;
 
 	if (match)
 		prefetch(gomap_slot(m, f->t, f->group * GOMAP_GROUP +
@@ -405,7 +398,7 @@ static __always_inline bool gomap_land(const struct gomap *m,
 		found = gomap_read_first(m, f, gomap_mask(f->t), &k,
 					 GOMAP_VALUE, val, kind);
 	if (unlikely(found < 0))
-		found = gomap_search(m, &k, GOMAP_VALUE, val);
+		found = gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
 	if (unlikely(!found))
 		gomap_zero(val, gomap_val_size(m, kind));
 	return found;
@@ -443,14 +436,14 @@ gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
 	return found;
 }
 
-GOMAP_FOR_EACH_KIND(unsigned long, gomap_do_get_flight,
-		    (const struct gomap *m, const void *keys, void *vals,
-		     unsigned int n), m, keys, vals, n)
+GOMAP_DEFINE_KINDS(unsigned long, gomap_do_get_flight,
+		   (const struct gomap *m, const void *keys, void *vals,
+		    unsigned int n), m, keys, vals, n)
 
 static unsigned long gomap_get_flight(const struct gomap *m, const void *keys,
 				      void *vals, unsigned int n)
 {
-	GOMAP_RETURN_KIND(m, gomap_do_get_flight, m, keys, vals, n);
+	return GOMAP_CALL_KIND(m, gomap_do_get_flight, m, keys, vals, n);
 }
 
 /* Part of a bitmap, from a multiple of GOMAP_FLIGHT on, which divides a word. */

@@ -111,7 +111,7 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 	u64 word = ctrl[group], vacant;
 
 	while (unlikely(!(vacant = gomap_match_free(word)))) {
-		((u8 *)&ctrl[mask + 1])[group] |= gomap_class(hash);
+		((u8 *)&ctrl[mask + 1])[group] |= 1 << gomap_class(hash);
 		group = (group + ++step) & mask;
 		word = ctrl[group];
 	}
@@ -159,15 +159,15 @@ static __always_inline u32 gomap_do_move(const struct gomap *m,
 	return moved[1];
 }
 
-GOMAP_FOR_EACH_KIND(u32, gomap_do_move,
-		    (const struct gomap *m, const struct gomap_table *from,
-		     struct gomap_table *const to[2]), m, from, to)
+GOMAP_DEFINE_KINDS(u32, gomap_do_move,
+		   (const struct gomap *m, const struct gomap_table *from,
+		    struct gomap_table *const to[2]), m, from, to)
 
 static u32 gomap_move_kind(const struct gomap *m,
 			   const struct gomap_table *from,
 			   struct gomap_table *const to[2])
 {
-	GOMAP_RETURN_KIND(m, gomap_do_move, m, from, to);
+	return GOMAP_CALL_KIND(m, gomap_do_move, m, from, to);
 }
 
 /*

@@ -124,8 +124,8 @@ static __always_inline int gomap_do_take(struct gomap *m, const void *key,
 	return 0;
 }
 
-GOMAP_FOR_EACH_KIND(int, gomap_do_take,
-		    (struct gomap *m, const void *key, void *val), m, key, val)
+GOMAP_DEFINE_KINDS(int, gomap_do_take,
+		   (struct gomap *m, const void *key, void *val), m, key, val)
 
 /**
  * gomap_take - remove a key and get its value
@@ -145,7 +145,7 @@ int gomap_take(struct gomap *m, const void *key, void *val)
 {
 	if (!m)
 		return -ENOENT;
-	GOMAP_RETURN_KIND(m, gomap_do_take, m, key, val);
+	return GOMAP_CALL_KIND(m, gomap_do_take, m, key, val);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_take, GOCHAN_NS);
 

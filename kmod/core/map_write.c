@@ -164,7 +164,7 @@ static __always_inline void gomap_note_passed(struct gomap_table *t, u64 hash,
 
 	for (; unlikely(p.group != group); gomap_probe_next(&p, mask))
 		WRITE_ONCE(passed[p.group],
-			   passed[p.group] | gomap_class(hash));
+			   passed[p.group] | 1 << gomap_class(hash));
 }
 
 /*
@@ -308,14 +308,14 @@ static __always_inline int gomap_do_put(struct gomap *m, const void *key,
 	return gomap_do_store(m, key, &st, kind);
 }
 
-GOMAP_FOR_EACH_KIND(int, gomap_do_put,
-		    (struct gomap *m, const void *key, const void *val,
-		     enum gomap_put_how how), m, key, val, how)
+GOMAP_DEFINE_KINDS(int, gomap_do_put,
+		   (struct gomap *m, const void *key, const void *val,
+		    enum gomap_put_how how), m, key, val, how)
 
 static int gomap_try_put(struct gomap *m, const void *key, const void *val,
 			 enum gomap_put_how how)
 {
-	GOMAP_RETURN_KIND(m, gomap_do_put, m, key, val, how);
+	return GOMAP_CALL_KIND(m, gomap_do_put, m, key, val, how);
 }
 
 static noinline int gomap_put_outline(struct gomap *m, const void *key,
@@ -377,14 +377,14 @@ static __always_inline int gomap_do_add(struct gomap *m, const void *key,
 	return ret;
 }
 
-GOMAP_FOR_EACH_KIND(int, gomap_do_add,
-		    (struct gomap *m, const void *key, u64 *delta,
-		     enum gomap_put_how how), m, key, delta, how)
+GOMAP_DEFINE_KINDS(int, gomap_do_add,
+		   (struct gomap *m, const void *key, u64 *delta,
+		    enum gomap_put_how how), m, key, delta, how)
 
 static int gomap_try_add(struct gomap *m, const void *key, u64 *delta,
 			 enum gomap_put_how how)
 {
-	GOMAP_RETURN_KIND(m, gomap_do_add, m, key, delta, how);
+	return GOMAP_CALL_KIND(m, gomap_do_add, m, key, delta, how);
 }
 
 /**
