@@ -726,6 +726,78 @@ static void each_split_is_stocked_for(struct kunit *test)
 	GMT_CHECK(test, m);
 }
 
+/* The @i-th of other keys, one of the first table. */
+static u64 spread_first(struct gomap *m, u64 i)
+{
+	return spread(1000000 + i) >> gmt_table(m, 0)->depth;
+}
+
+/*
+ * Fill the first table, and delete and put its entries: some of them leave an
+ * empty slot, not a deleted one, and fill that again.
+ */
+static void fill_and_churn(struct kunit *test, struct gomap *m)
+{
+	struct gomap_table *t = gmt_table(m, 0);
+	u32 i, n = 0, filled = 0;
+
+	while (t->growth_left)
+		KUNIT_ASSERT_EQ(test, 0, gmt_put_nowait(m, spread_first(m, n++),
+							1));
+	for (i = 0; i < n; i++) {
+		u64 key = spread_first(m, i);
+
+		KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, key));
+		filled += t->growth_left;
+		KUNIT_ASSERT_EQ(test, 0, gmt_put_nowait(m, key, 2));
+	}
+	KUNIT_EXPECT_GT(test, filled, 4 * GOMAP_STOCK);
+	KUNIT_ASSERT_PTR_EQ(test, t, gmt_table(m, 0));
+}
+
+/* One of several tables, for which two are enough. */
+static void stock_is_for_one_split(struct kunit *test)
+{
+	struct gomap *m = full_size_map(test, 5 * FULL);
+	u32 before = m->nr_pool;
+
+	KUNIT_ASSERT_GE(test, m->nr_tables, (size_t)8);
+	fill_and_churn(test, m);
+	KUNIT_EXPECT_LE(test, m->nr_pool, before + GOMAP_STOCK);
+	GMT_CHECK(test, m);
+}
+
+static struct gomap *other_map(struct kunit *test, gfp_t gfp,
+			       size_t max_entries)
+{
+	struct gomap_params p = by_key;
+
+	p.gfp = gfp;
+	p.max_entries = max_entries;
+	return gmt_map(test, &p, FULL_TABLE, 0);
+}
+
+/* Those who pay for memory, can never need it, or have got it already. */
+static void some_maps_stock_nothing(struct kunit *test)
+{
+	struct gomap *accounted = other_map(test, __GFP_ACCOUNT, 0);
+	struct gomap *limited = other_map(test, 0, FULL);
+	struct gomap *reserved = other_map(test, 0, 0);
+
+	KUNIT_ASSERT_EQ(test, 0, gomap_reserve(reserved, FULL, GFP_KERNEL));
+	put_spread(test, accounted, 0, FULL);
+	put_spread(test, limited, 0, FULL);
+	gmt_fail_begin(1);
+	put_spread(test, reserved, 0, FULL);
+	KUNIT_EXPECT_FALSE(test, gmt_fail_end());
+	KUNIT_EXPECT_EQ(test, 0U, accounted->nr_pool);
+	KUNIT_EXPECT_EQ(test, 0U, limited->nr_pool);
+	KUNIT_EXPECT_EQ(test, 0U, reserved->nr_pool);
+	KUNIT_EXPECT_EQ(test, 0U, dir_depth(accounted));
+	KUNIT_EXPECT_EQ(test, 0U, dir_depth(limited));
+	KUNIT_EXPECT_EQ(test, 0U, dir_depth(reserved));
+}
+
 /* One entry comes and goes where the next one would split the table. */
 static void stock_is_bounded(struct kunit *test)
 {
@@ -789,6 +861,8 @@ static struct kunit_case stock_cases[] = {
 	KUNIT_CASE(last_inserts_stock_for_the_split),
 	KUNIT_CASE(each_split_is_stocked_for),
 	KUNIT_CASE(stock_is_bounded),
+	KUNIT_CASE(stock_is_for_one_split),
+	KUNIT_CASE(some_maps_stock_nothing),
 	KUNIT_CASE(no_memory_for_the_stock),
 	KUNIT_CASE(sum_is_right_where_an_insert_stocks),
 	{}

@@ -286,14 +286,16 @@ static void words_are_hashed_with_siphash(struct kunit *test)
 	for (i = 0; i < 1000; i++) {
 		siphash_key_t seed;
 		hsiphash_key_t key;
+		__le64 bytes;
 		u64 word;
 
 		prandom_bytes_state(&rnd, &seed, sizeof(seed));
 		prandom_bytes_state(&rnd, &word, sizeof(word));
 		key.key[0] = seed.key[0];
 		key.key[1] = seed.key[1];
+		bytes = cpu_to_le64(word);
 		KUNIT_ASSERT_EQ(test, (u32)gomap_siphash_word(word, &seed),
-				hsiphash(&word, sizeof(word), &key));
+				hsiphash(&bytes, sizeof(bytes), &key));
 	}
 }
 

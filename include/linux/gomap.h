@@ -226,8 +226,8 @@ enum gomap_put_how {
  * @tombstones: slots of deleted entries that only some keys can reuse as yet
  * @slots: slots of all tables
  * @tables: tables
- * @bytes: memory of tables and directory as the allocator rounds it, without
- *	values kept outside the tables
+ * @bytes: memory of tables, those ready for splits included, and of the directory
+ *	as the allocator rounds it; without values kept outside the tables
  * @depth: bits of the hash that index the directory
  */
 struct gomap_stats {

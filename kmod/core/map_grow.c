@@ -251,13 +251,13 @@ void gomap_grow_kick(struct gomap *m)
  *
  * For the last inserts before a full-size table is full, each of which pays for
  * one thing: the dearest insert of all is the one that moves the entries, and
- * need not allocate as well. If memory is missing it will say so. The directory
- * of a large map is left to its work item.
+ * need not allocate as well. If memory is missing it will say so: an insert that
+ * has succeeded does not take the last of it, nor kill for it. The directory of a
+ * large map is left to its work item.
  *
  * Context: As @gfp says, but not NMI. No lock is held.
- * Return: 0, as the insert has succeeded.
  */
-int gomap_stock(struct gomap *m, gfp_t gfp)
+void gomap_stock(struct gomap *m, gfp_t gfp)
 {
 	struct gomap_table *t;
 	unsigned long flags;
@@ -265,17 +265,17 @@ int gomap_stock(struct gomap *m, gfp_t gfp)
 	u32 depth;
 
 	spin_lock_irqsave(&m->lock, flags);
-	depth = __gomap_is_large(m) ? 0 : __gomap_early_depth(m);
+	depth = m->reserved || __gomap_is_large(m) ? 0 : __gomap_early_depth(m);
 	is_short = !m->reserved && __gomap_pool_is_short(m);
 	spin_unlock_irqrestore(&m->lock, flags);
 
-	gfp |= __GFP_NOWARN;
+	gfp &= ~__GFP_HIGH;
+	gfp |= __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
 	if (depth)
 		gomap_lengthen_dir(m, depth, gfp);
 	t = is_short ? gomap_table_alloc(m, m->max_shift, gfp) : NULL;
 	if (t)
 		gomap_pool_give(m, t);
-	return 0;
 }
 
 /* Make @nr tables, a power of two, of 1 << @shift groups each. */

@@ -89,10 +89,10 @@
 #define GOMAP_POOL		4
 
 /*
- * Inserts that leave a full-size table less room than this put a table each
- * into the pool: a split takes two.
+ * Tables that inserts put into the pool before a full-size table splits: as many
+ * as that takes.
  */
-#define GOMAP_LOW_ROOM		2
+#define GOMAP_STOCK		2
 
 /* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
 #define GOMAP_EMPTY		0x80
@@ -109,6 +109,7 @@
  * @stale: replaced in the directory, its content is frozen; set under @lock
  * @shift: log2 of the number of groups; invariant
  * @depth: number of top hash bits that all keys share; invariant
+ * @stocked: what inserts have put into the pool for its split; protected by @lock
  * @lock: protects the content and what is "protected by" it here
  * @used: entries; protected by @lock
  * @growth_left: how many empty slots may still be filled; protected by @lock
@@ -125,6 +126,7 @@ struct gomap_table {
 	bool stale;
 	u8 shift;
 	u8 depth;
+	u8 stocked;
 	spinlock_t lock;	/* protects what changes but @refs and the links */
 	u16 used;
 	u16 growth_left;
@@ -249,9 +251,9 @@ static inline u64 gomap_h2(u64 hash)
  * at 100,000 entries; but it costs those half full a cache line, which was as much
  * at 4 million.
  */
-static inline u8 *gomap_passed(const struct gomap_table *t, u32 mask)
+static inline u8 *gomap_passed(const u64 *ctrl, u32 mask)
 {
-	return (u8 *)&t->ctrl[mask + 1];
+	return (u8 *)&ctrl[mask + 1];
 }
 
 static inline u32 gomap_class(u64 hash)
@@ -495,7 +497,7 @@ void gomap_pool_free(struct gomap_table *t);
 /* map_grow.c: growth, pruning, preallocation. */
 void gomap_grow_work(struct work_struct *work);
 void gomap_grow_kick(struct gomap *m);
-int gomap_stock(struct gomap *m, gfp_t gfp);
+void gomap_stock(struct gomap *m, gfp_t gfp);
 bool gomap_prune(const struct gomap *m, struct gomap_table *t);
 int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp);
 int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,

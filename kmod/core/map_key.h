@@ -454,7 +454,7 @@ static __always_inline bool gomap_ends(const struct gomap_table *t, u32 mask,
 				       u32 group, u64 ctrl, u64 hash)
 {
 	return likely(gomap_match_empty(ctrl)) ||
-	       !(READ_ONCE(gomap_passed(t, mask)[group]) >>
+	       !(READ_ONCE(gomap_passed(t->ctrl, mask)[group]) >>
 		 gomap_class(hash) & 1);
 }
 

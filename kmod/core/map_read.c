@@ -253,10 +253,10 @@ static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 				       enum gomap_what what, void *dst,
 				       enum gomap_kind kind)
 {
-	const struct gomap_dir *d = rcu_dereference(m->dir);
-	siphash_key_t seed = gomap_seed(d);
+	const struct gomap_dir *d;
 	struct gomap_key k = { };
 	struct gomap_flight f;
+	siphash_key_t seed;
 	unsigned long word;
 	int found;
 
@@ -264,6 +264,8 @@ static __always_inline bool gomap_read(const struct gomap *m, const void *key,
 		return false;
 	if (!gomap_has_first(m, kind))
 		return gomap_do_search(m, k.data, k.len, what, dst, kind);
+	d = rcu_dereference(m->dir);
+	seed = gomap_seed(d);
 	word = gomap_find_word(m, d, &seed, &k, kind);
 	if (unlikely(!word))
 		return false;
@@ -384,6 +386,17 @@ static __always_inline void gomap_approach(const struct gomap *m,
 				    gomap_first(match), kind));
 }
 
+/* For who has a hash that is too dear to be computed twice. */
+static __always_inline bool gomap_land_on_table(const struct gomap *m,
+						const struct gomap_flight *f,
+						struct gomap_key *k, void *val,
+						enum gomap_kind kind)
+{
+	k->hash = f->hash;
+	return gomap_read_table(m, gomap_entry_word(f->t), k, GOMAP_VALUE, val,
+				kind);
+}
+
 static __always_inline bool gomap_land(const struct gomap *m,
 				       const struct gomap_flight *f,
 				       const void *key, void *val,
@@ -397,6 +410,8 @@ static __always_inline bool gomap_land(const struct gomap *m,
 	else if (gomap_has_first(m, kind))
 		found = gomap_read_first(m, f, gomap_mask(f->t), &k,
 					 GOMAP_VALUE, val, kind);
+	else
+		found = gomap_land_on_table(m, f, &k, val, kind);
 	if (unlikely(found < 0))
 		found = gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
 	if (unlikely(!found))

@@ -56,7 +56,7 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	t->shift = shift;
 	t->growth_left = gomap_limit(shift);
 	memset64(t->ctrl, GOMAP_ALL_EMPTY, 1UL << shift);
-	memset(gomap_passed(t, gomap_mask(t)), 0, 1UL << shift);
+	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, 1UL << shift);
 	return t;
 }
 
@@ -88,7 +88,7 @@ void gomap_table_wipe(struct gomap_table *t)
 
 	for (group = 0; group <= gomap_mask(t); group++)
 		WRITE_ONCE(t->ctrl[group], GOMAP_ALL_EMPTY);
-	memset(gomap_passed(t, gomap_mask(t)), 0, gomap_mask(t) + 1);
+	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, gomap_mask(t) + 1);
 	WRITE_ONCE(t->used, 0);
 	WRITE_ONCE(t->growth_left, gomap_limit(t->shift));
 }
@@ -111,7 +111,7 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 	u64 word = ctrl[group], vacant;
 
 	while (unlikely(!(vacant = gomap_match_free(word)))) {
-		((u8 *)&ctrl[mask + 1])[group] |= 1 << gomap_class(hash);
+		gomap_passed(ctrl, mask)[group] |= 1 << gomap_class(hash);
 		group = (group + ++step) & mask;
 		word = ctrl[group];
 	}
@@ -319,13 +319,16 @@ bool __gomap_is_large(const struct gomap *m)
 }
 
 /*
- * May the pool have more tables? Those are put there which are about to be
- * needed, so they are few, unless one table after another has an entry deleted
- * just before it splits.
+ * May the pool have more tables? What is put there is about to be needed, two for
+ * each table that is almost full, and taken when that splits. Of tables that fill
+ * evenly few are at this point together, some 1/100; those that stay there must
+ * not hold a third of the map's memory each. A few more than a sixteenth, then,
+ * and in a small map as many as all its tables may need.
  */
 bool __gomap_pool_is_short(const struct gomap *m)
 {
-	return m->nr_pool < min(2 * m->nr_tables,
+	return !(m->gfp & __GFP_ACCOUNT) &&
+	       m->nr_pool < min(GOMAP_STOCK * m->nr_tables,
 				4 * GOMAP_POOL + m->nr_tables / 16);
 }
 

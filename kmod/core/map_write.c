@@ -160,11 +160,29 @@ static __always_inline void gomap_note_passed(struct gomap_table *t, u64 hash,
 {
 	u32 mask = gomap_mask(t);
 	struct gomap_probe p = gomap_probe_start(hash, mask);
-	u8 *passed = gomap_passed(t, mask);
+	u8 *passed = gomap_passed(t->ctrl, mask);
 
 	for (; unlikely(p.group != group); gomap_probe_next(&p, mask))
 		WRITE_ONCE(passed[p.group],
 			   passed[p.group] | 1 << gomap_class(hash));
+}
+
+/*
+ * Does an insert that has left a locked table little room put something into
+ * stock for its split? Twice in the life of a table, however often its last
+ * entries come and go. Not for a small one, whose split costs little; nor for
+ * what is accounted: who pays for a map has room for what it takes, and no more.
+ */
+static noinline bool gomap_stocks(const struct gomap *m, struct gomap_table *t)
+{
+	if (t->shift != GOMAP_MAX_SHIFT || t->stocked == GOMAP_STOCK ||
+	    m->gfp & __GFP_ACCOUNT || READ_ONCE(m->reserved))
+		return false;
+	/* It will not split if the map has not room for that many. */
+	if (m->max_entries && m->max_entries <= gomap_len(m) + t->growth_left)
+		return false;
+	t->stocked++;
+	return true;
 }
 
 /*
@@ -198,8 +216,8 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 	write_seqcount_end(&t->seq);
 	WRITE_ONCE(t->used, t->used + 1);
 	WRITE_ONCE(t->growth_left, t->growth_left - !f->tombstone);
-	return unlikely(t->growth_left < GOMAP_LOW_ROOM) &&
-	       t->shift == GOMAP_MAX_SHIFT ? GOMAP_LOW : 0;
+	return !f->tombstone && unlikely(t->growth_left < GOMAP_STOCK) &&
+	       gomap_stocks(m, t) ? GOMAP_LOW : 0;
 }
 
 /* Store into the locked table. Return as gomap_try_store(). */
@@ -271,7 +289,10 @@ static noinline int gomap_store_slowly(struct gomap *m, const void *key,
 	/* It takes the map's lock: not for a value outside that changes. */
 	if (grows)
 		gomap_grow_kick(m);
-	return ret == GOMAP_LOW ? gomap_stock(m, gfp) : ret;
+	if (ret != GOMAP_LOW)
+		return ret;
+	gomap_stock(m, gfp);
+	return 0;
 }
 
 /* Almost every store needs no more than the table of its key as it is. */
@@ -361,8 +382,10 @@ int gomap_put(struct gomap *m, const void *key, const void *val,
 	ret = gomap_try_put(m, key, val, how);
 	if (likely(ret <= 0))
 		return ret;
-	return ret == GOMAP_LOW ? gomap_stock(m, gfp) :
-				  gomap_put_slowly(m, key, val, how, gfp);
+	if (ret == GOMAP_AGAIN)
+		return gomap_put_slowly(m, key, val, how, gfp);
+	gomap_stock(m, gfp);
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_put, GOCHAN_NS);
 
@@ -416,7 +439,8 @@ int gomap_add(struct gomap *m, const void *key, u64 delta,
 		err = gomap_store_slowly(m, key, &st, gfp);
 		delta = st.delta;
 	} else if (unlikely(err == GOMAP_LOW)) {
-		err = gomap_stock(m, gfp);
+		gomap_stock(m, gfp);
+		err = 0;
 	}
 	if (!err && sum)
 		*sum = delta;

@@ -30,7 +30,8 @@
  *	ascend: goselect_lock() checks this itself.
  *
  *	Random numbers are drawn under the locks: those that get_random_u32()
- *	takes nest inside, and lead nowhere else.
+ *	takes nest inside, and lead nowhere else. Once in a while it fetches
+ *	new ones for this processor, with interrupts off: a few microseconds.
  *
  *	With a claim won under one channel's lock the others are not needed.
  *	Records are taken back one by one, each under the lock of its channel.

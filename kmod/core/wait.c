@@ -69,7 +69,7 @@ void __gochan_enqueue(struct gochan_waiter *w)
 	spin_lock(&q->wq.lock);
 	list_add(&w->wqe.entry, q->last);
 	q->last = &w->wqe.entry;
-	/* Pairs with smp_load_acquire() in chan.c, as the one below. */
+	/* Pairs with smp_load_acquire() in chan.c, "Failing without the lock". */
 	smp_store_release(&q->nr, q->nr + 1);
 	spin_unlock(&q->wq.lock);
 }
