@@ -205,7 +205,7 @@ static void gomap_fill_pool(struct gomap *m, unsigned int nr)
 
 		t = gomap_table_alloc(m, m->max_shift,
 				      GFP_KERNEL | __GFP_NOWARN);
-		if (!t || !gomap_pool_give(m, t))
+		if (!t || !gomap_pool_give(m, t, false))
 			break;
 	}
 }
@@ -275,7 +275,7 @@ void gomap_stock(struct gomap *m, gfp_t gfp)
 		gomap_lengthen_dir(m, depth, gfp);
 	t = is_short ? gomap_table_alloc(m, m->max_shift, gfp) : NULL;
 	if (t)
-		gomap_pool_give(m, t);
+		gomap_pool_give(m, t, true);
 }
 
 /* Make @nr tables, a power of two, of 1 << @shift groups each. */
@@ -459,7 +459,7 @@ static int gomap_reserve_pool(struct gomap *m, size_t n, gfp_t gfp)
 		if (!t)
 			return -ENOMEM;
 		/* Somebody has ended the reservation meanwhile. */
-		if (!gomap_pool_give(m, t))
+		if (!gomap_pool_give(m, t, false))
 			break;
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();

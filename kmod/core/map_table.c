@@ -333,17 +333,19 @@ bool __gomap_pool_is_short(const struct gomap *m)
 }
 
 /*
- * Put a table that is empty and unknown to all into the pool. Return false if
- * the map has no use for it any more; then the table is freed.
+ * Put a table that is empty and unknown to all into the pool. Only as @stock does
+ * a map that is not large keep one: an operation that fails leaves it as it was.
+ * Return false if the map has no use for it any more; then the table is freed.
  */
-bool gomap_pool_give(struct gomap *m, struct gomap_table *t)
+bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock)
 {
 	unsigned long flags;
 	bool wanted;
 
 	spin_lock_irqsave(&m->lock, flags);
 	/* Under the lock: who ends the reservation then empties the pool. */
-	wanted = m->reserved || __gomap_pool_is_short(m);
+	wanted = m->reserved || ((stock || __gomap_is_large(m)) &&
+				 __gomap_pool_is_short(m));
 	if (wanted) {
 		t->next = m->pool;
 		WRITE_ONCE(m->pool, t);
@@ -428,7 +430,7 @@ void gomap_spare_free(struct gomap *m, struct gomap_spare *sp)
 		struct gomap_table *t = sp->table[i];
 
 		if (t && t->shift == m->max_shift)
-			gomap_pool_give(m, t);
+			gomap_pool_give(m, t, false);
 		else
 			gomap_table_put(t);
 	}
