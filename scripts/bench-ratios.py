@@ -24,7 +24,6 @@ import sys
 # Deletion has its price where a table shrinks, as gomap does and most of the
 # kernel's tables do: the goal is for that peer, the other one is shown, too.
 # cpu is work that shares nothing: what two processors could be at best.
-# With interrupts on, those that happened to arrive are in the dearest insert.
 COMPARISONS = """
 # suite ours                          peer                         is     goals
 map   gomap/hit                     rhashtable*/hit              faster native:8:1 native:64:1 native:1000000-:2 native:1000-:1.5
@@ -46,7 +45,6 @@ map   gomap/iterate                 rhashtable*/iterate          faster
 map   gomap/mixed                   rhashtable*/mixed            faster
 map   gomap/bytes_per_entry         rhashtable*/bytes_per_entry  cost   *:*:0.6
 map   gomap/insert_dearest          rhashtable*/insert_dearest   value  *:*:45000
-map   gomap/insert_dearest_irqs_on  rhashtable*/insert_dearest_irqs_on value
 map-* gomap/hit                     rhashtable/hit               faster
 map-* gomap/hit                     hlist/hit                    faster
 map-* gomap/miss                    rhashtable/miss              faster

@@ -32,11 +32,11 @@ native() {
 counted() {
 	kernel=$("$SCRIPTS/fetch.sh" image)
 	build=$("$SCRIPTS/build-modules.sh" bench-counted "$(stock_headers)")
-	boot=(--kernel "$kernel" --count --memory 1G
+	boot=(--kernel "$kernel" --count --memory 3G
 		--append "mitigations=off tsc=reliable")
 	parameters="rounds=$rounds max_n=100000 min_ops=16384 growth_n=0"
 	parameters+=" kinds=0"
-	parameters+=" dearest_n=1000000"
+	parameters+=" dearest_n=4000000"
 	parts=(module chan pair map)
 }
 
