@@ -412,17 +412,6 @@ static noinline int gochan_block_recv(struct gochan *ch, void *dst, size_t *len,
 	return err;
 }
 
-/* Go's nil channel: nobody is ever on the other side. */
-noinline int gochan_block_nil(const struct gochan_wait *wait)
-{
-	struct gochan_sleeper s;
-
-	if (!wait)
-		return -EAGAIN;
-	gochan_sleeper_init(&s);
-	return gochan_sleep(&s, wait);
-}
-
 /* May a message of @len bytes be sent on the channel at all? */
 int gochan_check_send(const struct gochan *ch, size_t len)
 {

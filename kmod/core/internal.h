@@ -166,7 +166,6 @@ void __gochan_park(struct gochan_waiter *w);
 int gochan_sender_result(const struct gochan_waiter *w);
 void gochan_receiver_result(const struct gochan_waiter *w, size_t *len,
 			    bool *ok);
-int gochan_block_nil(const struct gochan_wait *wait);
 
 /* timer.c */
 void __gotimer_taken(struct gotimer *t);
@@ -181,6 +180,7 @@ void __gochan_enqueue(struct gochan_waiter *w);
 void gochan_cancel(struct gochan_waiter *w);
 int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
+int gochan_block_nil(const struct gochan_wait *wait);
 void __gochan_serve(struct gochan_queue *q);
 void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events);
 void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget);

@@ -171,6 +171,17 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 	return 0;
 }
 
+/* Go's nil channel: nobody is ever on the other side. */
+int gochan_block_nil(const struct gochan_wait *wait)
+{
+	struct gochan_sleeper s;
+
+	if (!wait)
+		return -EAGAIN;
+	gochan_sleeper_init(&s);
+	return gochan_sleep(&s, wait);
+}
+
 /* Call the wake function of a queue's first waiter; the queue has one. */
 static int __gochan_wake_first(struct gochan_queue *q)
 {
