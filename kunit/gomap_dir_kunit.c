@@ -66,7 +66,7 @@ static void plant(struct kunit *test, struct gomap *m, u32 depth, size_t done)
 
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	settle(m);
-	d->depth = depth;
+	gomap_set_depth(d, depth);
 	spin_lock_irq(&m->lock);
 	from = rcu_dereference_protected(m->dir, lockdep_is_held(&m->lock));
 	for (i = 0; i < done; i++)

@@ -154,7 +154,8 @@ struct gomap_params {
 struct gomap_dir {
 	/* private: */
 	siphash_key_t seed;
-	unsigned long depth;
+	u32 depth;
+	u32 shift;
 	struct rcu_head rcu;
 };
 

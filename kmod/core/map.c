@@ -98,6 +98,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 	spin_lock_init(&m->lock);
 	INIT_DELAYED_WORK(&m->shrink_work, gomap_shrink_work);
 	INIT_WORK(&m->grow_work, gomap_grow_work);
+	gomap_set_depth(&m->first_dir, 0);
 	get_random_bytes(&m->first_dir.seed, sizeof(m->first_dir.seed));
 	RCU_INIT_POINTER(m->dir, &m->first_dir);
 

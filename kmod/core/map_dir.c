@@ -29,14 +29,13 @@
 #define GOMAP_DIR_SLICE		1024
 
 /* Make a directory without entries and seed, or return NULL. */
-struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
-				  gfp_t gfp)
+struct gomap_dir *gomap_dir_alloc(const struct gomap *m, u32 depth, gfp_t gfp)
 {
 	struct gomap_dir *d;
 
 	d = gomap_mem_alloc(m, gomap_dir_size(depth), gfp | __GFP_ZERO);
 	if (d)
-		d->depth = depth;
+		gomap_set_depth(d, depth);
 	return d;
 }
 

@@ -54,6 +54,7 @@
 
 #include <linux/gomap.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -348,12 +349,12 @@ static inline struct gomap_entry *gomap_entries(const struct gomap_dir *d)
 }
 
 /* Two shifts, since one by 64 is undefined. ~depth: 63 - depth, modulo 64. */
-static inline size_t gomap_index(u64 hash, unsigned long depth)
+static inline size_t gomap_index(u64 hash, u32 depth)
 {
 	return hash >> 1 >> (~depth & 63);
 }
 
-static inline size_t gomap_dir_size(unsigned long depth)
+static inline size_t gomap_dir_size(u32 depth)
 {
 	return sizeof(struct gomap_dir) + (sizeof(struct gomap_entry) << depth);
 }
@@ -374,10 +375,25 @@ static inline u32 gomap_word_mask(unsigned long word)
 	return (1U << (word & GOMAP_SHIFT_MASK)) - 1;
 }
 
+static inline void gomap_set_depth(struct gomap_dir *d, u32 depth)
+{
+	BUILD_BUG_ON_NOT_POWER_OF_2(sizeof(struct gomap_entry));
+
+	d->depth = depth;
+	d->shift = 64 - ilog2(sizeof(struct gomap_entry)) - depth;
+}
+
+/*
+ * The entry of a hash. As gomap_index(), but with the size of an entry in the
+ * shift: this is on the way of every lookup.
+ */
 static inline struct gomap_entry *gomap_dir_entry(const struct gomap_dir *d,
 						  u64 hash)
 {
-	return &gomap_entries(d)[gomap_index(hash, d->depth)];
+	size_t offset = hash >> d->shift;
+
+	offset &= -sizeof(struct gomap_entry);
+	return (void *)gomap_entries(d) + offset;
 }
 
 /*
@@ -458,8 +474,7 @@ static inline bool gomap_keeps_size(const struct gomap *m)
 }
 
 /* map_dir.c: directories, and how one replaces another. */
-struct gomap_dir *gomap_dir_alloc(const struct gomap *m, unsigned long depth,
-				  gfp_t gfp);
+struct gomap_dir *gomap_dir_alloc(const struct gomap *m, u32 depth, gfp_t gfp);
 void gomap_dir_free(struct gomap *m, struct gomap_dir *d);
 struct gomap_dir *__gomap_dir(const struct gomap *m);
 void __gomap_draw_seed(struct gomap_dir *d);
