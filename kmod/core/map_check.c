@@ -77,7 +77,7 @@ static const char *gomap_check_table(const struct gomap *m,
 				     const struct gomap_dir *d, size_t index,
 				     const struct gomap_table *t)
 {
-	siphash_key_t seed = gomap_seed(d);
+	siphash_key_t seed = gomap_seed(d, m->kind);
 	const char *wrong;
 	size_t i;
 	u32 nr;

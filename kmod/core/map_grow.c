@@ -36,7 +36,7 @@ static void gomap_mark_passed(const struct gomap *m,
 			      const struct gomap_table *t,
 			      unsigned long *passed)
 {
-	siphash_key_t seed = gomap_seed(rcu_dereference(m->dir));
+	siphash_key_t seed = gomap_seed(rcu_dereference(m->dir), m->kind);
 	u32 mask = gomap_mask(t), group;
 
 	for (group = 0; group <= mask; group++) {

@@ -77,6 +77,12 @@
 #define GOMAP_MAX_DEPTH		24
 
 /*
+ * Up to this depth of the directory nothing is fetched in advance: 8 tables of
+ * 1024 slots of 16 bytes stay in the cache of a processor.
+ */
+#define GOMAP_NEAR_DEPTH	3
+
+/*
  * How much longer than the number of tables a directory may get, as a power
  * of two. With evenly spread hashes the deepest table is 2 or 3 splits deeper
  * than the average one, even if tables are tiny; 6 are never needed.
@@ -220,6 +226,17 @@ static inline u32 gomap_first(u64 match)
 	return __ffs64(match) / 8;
 }
 
+/*
+ * Where that slot is in its group, if slots have @size bytes. The set bits of a
+ * match are the highest ones of bytes: the seventh, the fifteenth, and so on.
+ */
+static __always_inline unsigned long gomap_first_offset(u64 match,
+							unsigned long size)
+{
+	return size % 8 ? gomap_first(match) * size :
+			  (__ffs64(match) - 7) * (size / 8);
+}
+
 static inline u8 gomap_ctrl_byte(const struct gomap_table *t, u32 slot)
 {
 	return READ_ONCE(t->ctrl[slot / GOMAP_GROUP]) >>
@@ -272,9 +289,15 @@ struct gomap_probe {
 	u32 step;
 };
 
+/* A long, as what is computed from it are addresses. */
+static inline unsigned long gomap_first_group(u64 hash, unsigned long mask)
+{
+	return hash >> 7 & mask;
+}
+
 static inline struct gomap_probe gomap_probe_start(u64 hash, u32 mask)
 {
-	return (struct gomap_probe){ .group = (hash >> 7) & mask };
+	return (struct gomap_probe){ .group = gomap_first_group(hash, mask) };
 }
 
 static inline void gomap_probe_next(struct gomap_probe *p, u32 mask)
@@ -370,9 +393,9 @@ static inline struct gomap_table *gomap_word_table(unsigned long word)
 	return (struct gomap_table *)(word & ~GOMAP_SHIFT_MASK);
 }
 
-static inline u32 gomap_word_mask(unsigned long word)
+static inline unsigned long gomap_word_mask(unsigned long word)
 {
-	return (1U << (word & GOMAP_SHIFT_MASK)) - 1;
+	return (1UL << (word & GOMAP_SHIFT_MASK)) - 1;
 }
 
 static inline void gomap_set_depth(struct gomap_dir *d, u32 depth)
@@ -381,6 +404,12 @@ static inline void gomap_set_depth(struct gomap_dir *d, u32 depth)
 
 	d->depth = depth;
 	d->shift = 64 - ilog2(sizeof(struct gomap_entry)) - depth;
+}
+
+/* Is the map small enough to be in the cache? */
+static inline bool gomap_is_near(const struct gomap_dir *d)
+{
+	return d->depth <= GOMAP_NEAR_DEPTH;
 }
 
 /*
@@ -442,23 +471,6 @@ static inline struct gomap_table *gomap_next_table(const struct gomap_dir *d,
 	if (t)
 		*i = gomap_next_index(d, t);
 	return t;
-}
-
-/* A seed may be redrawn while it is read: see __gomap_draw_seed(). */
-static inline siphash_key_t gomap_seed(const struct gomap_dir *d)
-{
-	return (siphash_key_t){ { READ_ONCE(d->seed.key[0]),
-				  READ_ONCE(d->seed.key[1]) } };
-}
-
-/* Does the map still hash with @seed? */
-static inline bool gomap_same_seed(const struct gomap *m,
-				   const siphash_key_t *seed)
-{
-	const struct gomap_dir *d = rcu_dereference(m->dir);
-
-	return READ_ONCE(d->seed.key[0]) == seed->key[0] &&
-	       READ_ONCE(d->seed.key[1]) == seed->key[1];
 }
 
 /*

@@ -153,12 +153,16 @@ static bool gomap_iter_fetch(struct gomap_iter *it, u32 nr)
 /* Fetch the next entry. The caller is in an RCU section. */
 static bool gomap_iter_step(struct gomap_iter *it)
 {
-	if (!it->m)
+	const struct gomap *m = it->m;
+
+	if (!m)
 		return false;
 	do {
 		u32 slots;
 
-		if (!gomap_same_seed(it->m, &it->seed))
+		/* Still the seed that it began with? */
+		if (!gomap_same_seed(rcu_dereference(m->dir), &it->seed,
+				     m->kind))
 			break;
 		if (!it->table && !gomap_iter_pin(it))
 			break;
@@ -200,7 +204,7 @@ void gomap_iter_init(struct gomap_iter *it, const struct gomap *m)
 	it->origin = get_random_u64();
 	it->done = 0;
 	rcu_read_lock();
-	it->seed = gomap_seed(rcu_dereference(m->dir));
+	it->seed = gomap_seed(rcu_dereference(m->dir), m->kind);
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_NS_GPL(gomap_iter_init, GOCHAN_NS);
@@ -381,7 +385,7 @@ static int gomap_scan_step(struct gomap_scan *s)
 	const struct gomap_table *t;
 	u64 end;
 
-	s->seed = gomap_seed(d);
+	s->seed = gomap_seed(d, s->m->kind);
 	t = gomap_dir_table(d, c->origin + (c->done << 1));
 	if (!t) {
 		c->done = GOMAP_CURSOR_END;

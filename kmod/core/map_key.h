@@ -58,16 +58,17 @@ static noinline type fn##_any parameters				\
 
 /*
  * Evaluate to what the one of these for the map's kind returns. Numbers by
- * numbers, which most maps in a kernel are, need no call.
+ * numbers, which most maps in a kernel are, need no call and are asked for first.
  */
 #define GOMAP_CALL_KIND(m, fn, ...)					\
+	(likely((m)->kind == GOMAP_K8V8) ? fn(__VA_ARGS__, GOMAP_K8V8) : \
+					   GOMAP_CALL_OTHER(m, fn, __VA_ARGS__))
+
+#define GOMAP_CALL_OTHER(m, fn, ...)					\
 ({									\
 	typeof(fn(__VA_ARGS__, GOMAP_KANY)) __ret;			\
 									\
 	switch ((m)->kind) {						\
-	case GOMAP_K8V8:						\
-		__ret = fn(__VA_ARGS__, GOMAP_K8V8);			\
-		break;							\
 	case GOMAP_S8V8:						\
 		__ret = fn##_s8v8(__VA_ARGS__);				\
 		break;							\
@@ -161,10 +162,20 @@ static __always_inline bool gomap_outline(const struct gomap *m,
 }
 
 static __always_inline void *gomap_slot(const struct gomap *m,
-					const struct gomap_table *t, u32 slot,
+					const struct gomap_table *t,
+					unsigned long slot,
 					enum gomap_kind kind)
 {
-	return t->slots + (size_t)slot * gomap_slot_size(m, kind);
+	return t->slots + slot * gomap_slot_size(m, kind);
+}
+
+/* The first slot of a group. */
+static __always_inline void *gomap_group(const struct gomap *m,
+					 const struct gomap_table *t,
+					 unsigned long group,
+					 enum gomap_kind kind)
+{
+	return gomap_slot(m, t, group * GOMAP_GROUP, kind);
 }
 
 static __always_inline struct gomap_block **
@@ -182,26 +193,30 @@ static __always_inline u32 gomap_slot_len(const struct gomap *m,
 	return min_t(u32, *((const u8 *)slot + m->key_size), m->key_size);
 }
 
-static __always_inline struct gomap_key
-gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
+static __always_inline u32 gomap_slot_key_len(const struct gomap *m,
+					      const void *slot,
+					      enum gomap_kind kind)
 {
-	struct gomap_key k = { .data = slot };
-
 	switch (kind) {
 	case GOMAP_K4:
 	case GOMAP_K4V8:
-		k.len = 4;
-		break;
+		return 4;
 	case GOMAP_K8:
 	case GOMAP_K8V8:
 	case GOMAP_S8V8:
-		k.len = 8;
-		break;
+		return 8;
 	default:
-		k.len = gomap_slot_len(m, slot);
-		break;
+		return gomap_slot_len(m, slot);
 	}
-	return k;
+}
+
+static __always_inline struct gomap_key
+gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
+{
+	return (struct gomap_key) {
+		.data = slot,
+		.len = gomap_slot_key_len(m, slot, kind),
+	};
 }
 
 /*
@@ -209,16 +224,9 @@ gomap_slot_key(const struct gomap *m, const void *slot, enum gomap_kind kind)
  */
 
 /* The first group of a search, in the table of a directory entry. */
-static inline u32 gomap_word_group(unsigned long word, u64 hash)
+static inline unsigned long gomap_word_group(unsigned long word, u64 hash)
 {
-	return gomap_probe_start(hash, gomap_word_mask(word)).group;
-}
-
-static inline void gomap_fetch_ctrl(unsigned long word, u64 hash)
-{
-	u32 group = gomap_word_group(word, hash);
-
-	prefetch(&gomap_word_table(word)->ctrl[group]);
+	return gomap_first_group(hash, gomap_word_mask(word));
 }
 
 /* Is a whole group of slots no more than the two cache lines it may take? */
@@ -231,15 +239,14 @@ static __always_inline bool gomap_fetches_slots(const struct gomap *m,
 /* @entry may change: what is fetched is never used without a check. */
 static __always_inline void gomap_fetch_slots(const struct gomap *m,
 					      const struct gomap_entry *entry,
-					      unsigned long word, u64 hash,
+					      unsigned long group,
 					      enum gomap_kind kind)
 {
-	u32 group = gomap_word_group(word, hash);
 	void *slots = READ_ONCE(entry->slots);
 
 	if (!gomap_fetches_slots(m, kind))
 		return;
-	slots += (size_t)group * GOMAP_GROUP * gomap_slot_size(m, kind);
+	slots += group * GOMAP_GROUP * gomap_slot_size(m, kind);
 	prefetch(slots);
 	prefetch(slots + 64);
 }
@@ -347,6 +354,36 @@ static __always_inline u64 gomap_hash(const struct gomap *m,
 	return gomap_hash_bytes(k->data, k->len, seed->key[0]);
 }
 
+/* Does the hash take but half of a seed? */
+static __always_inline bool gomap_half_seed(enum gomap_kind kind)
+{
+	return kind != GOMAP_KANY && kind != GOMAP_S8V8;
+}
+
+/*
+ * What hashes take of a directory's seed, which may be redrawn while it is read:
+ * see __gomap_draw_seed().
+ */
+static __always_inline siphash_key_t gomap_seed(const struct gomap_dir *d,
+						enum gomap_kind kind)
+{
+	siphash_key_t seed = { { READ_ONCE(d->seed.key[0]) } };
+
+	if (!gomap_half_seed(kind))
+		seed.key[1] = READ_ONCE(d->seed.key[1]);
+	return seed;
+}
+
+/* Is that still what it was? */
+static __always_inline bool gomap_same_seed(const struct gomap_dir *d,
+					    const siphash_key_t *seed,
+					    enum gomap_kind kind)
+{
+	return READ_ONCE(d->seed.key[0]) == seed->key[0] &&
+	       (gomap_half_seed(kind) ||
+		READ_ONCE(d->seed.key[1]) == seed->key[1]);
+}
+
 /* Is the key equal to itself? */
 static __always_inline bool gomap_reflexive(const struct gomap *m,
 					    const struct gomap_key *k,
@@ -379,12 +416,12 @@ static __always_inline int gomap_key_init(const struct gomap *m,
 	const struct gomap_bytes *bytes = key;
 
 	if (kind != GOMAP_KANY || !(m->flags & GOMAP_BYTES)) {
-		*k = gomap_slot_key(m, key, kind);
+		k->data = key;
+		k->len = gomap_slot_key_len(m, key, kind);
 		return 0;
 	}
 	k->data = bytes->data;
 	k->len = bytes->len;
-	k->hash = 0;
 	return k->len <= m->key_size ? 0 : -EINVAL;
 }
 

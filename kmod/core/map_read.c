@@ -132,60 +132,73 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
 	return nr >= 0;
 }
 
-/**
- * struct gomap_flight - a lookup on its way
- * @t: the table; NULL: there is no such key
- * @hash: the key's
- * @group: first group of the search
- */
-struct gomap_flight {
-	const struct gomap_table *t;
-	u64 hash;
-	u32 group;
+/* What the first group of a search says of a key. */
+enum gomap_hint {
+	GOMAP_HERE,	/* a slot most likely has it */
+	GOMAP_ABSENT,	/* it is not in the table */
+	GOMAP_FURTHER,	/* it may be in other groups */
 };
 
-static __always_inline struct gomap_flight gomap_flight(unsigned long word,
-							u64 hash)
+/*
+ * Nearly always that is the answer for a key of a known size. What it takes to
+ * go on would cost registers that this does not need. @slot: out, if it is here.
+ */
+static __always_inline enum gomap_hint
+gomap_look(const struct gomap *m, const struct gomap_table *t,
+	   unsigned long group, u64 hash, void **slot, enum gomap_kind kind)
 {
-	return (struct gomap_flight) {
-		.t = gomap_word_table(word),
-		.hash = hash,
-		.group = gomap_word_group(word, hash),
-	};
+	u64 ctrl = READ_ONCE(t->ctrl[group]);
+	u64 match = gomap_match_h2(ctrl, gomap_h2(hash));
+
+	if (match) {
+		*slot = gomap_group(m, t, group, kind) +
+			gomap_first_offset(match, gomap_slot_size(m, kind));
+		return GOMAP_HERE;
+	}
+	return gomap_ends(t, gomap_mask(t), group, ctrl, hash) ? GOMAP_ABSENT :
+								 GOMAP_FURTHER;
 }
 
-/*
- * Look at the first group of a search, which has the answer for most keys of a
- * known size: what it takes to go on would cost registers that it does not need.
- * Return 1 if the key is there, 0 if it is not in the table, or -1 to go on.
- */
-static __always_inline int gomap_read_first(const struct gomap *m,
-					    const struct gomap_flight *f,
-					    u32 mask, const struct gomap_key *k,
+/* Read that slot. Return whether it has the key. */
+static __always_inline bool gomap_read_slot(const struct gomap *m,
+					    const struct gomap_table *t,
+					    const void *slot,
+					    const struct gomap_key *k,
 					    enum gomap_what what, void *dst,
 					    enum gomap_kind kind)
 {
-	const struct gomap_table *t = f->t;
+	if (unlikely(!gomap_slot_has(m, t, slot, k, NULL, kind)))
+		return false;
+	if (what == GOMAP_VALUE)
+		gomap_copy(dst, slot + gomap_val_off(m, kind),
+			   gomap_val_size(m, kind));
+	return true;
+}
+
+/*
+ * Look at the first group of a table only. Return 1 if the key is there, 0 if it
+ * is not in the table, or -1 to go on.
+ */
+static __always_inline int gomap_read_first(const struct gomap *m,
+					    const struct gomap_table *t,
+					    unsigned long group,
+					    const struct gomap_key *k,
+					    enum gomap_what what, void *dst,
+					    enum gomap_kind kind)
+{
 	/* As in gomap_read_table(); while a writer is there, all is in vain. */
 	unsigned int seq = raw_seqcount_begin(&t->seq);
-	u64 ctrl = READ_ONCE(t->ctrl[f->group]);
-	u64 match = gomap_match_h2(ctrl, gomap_h2(f->hash));
-	int found = 0;
+	enum gomap_hint hint;
+	void *slot;
 
-	if (match) {
-		u32 nr = f->group * GOMAP_GROUP + gomap_first(match);
-		void *slot = gomap_slot(m, t, nr, kind);
-
-		if (unlikely(!gomap_slot_has(m, t, slot, k, NULL, kind)))
-			return -1;
-		if (what == GOMAP_VALUE)
-			gomap_copy(dst, slot + gomap_val_off(m, kind),
-				   gomap_val_size(m, kind));
-		found = 1;
-	} else if (unlikely(!gomap_ends(t, mask, f->group, ctrl, f->hash))) {
+	hint = gomap_look(m, t, group, k->hash, &slot, kind);
+	if (unlikely(hint == GOMAP_FURTHER))
 		return -1;
-	}
-	return unlikely(read_seqcount_retry(&t->seq, seq)) ? -1 : found;
+	if (hint == GOMAP_HERE &&
+	    unlikely(!gomap_read_slot(m, t, slot, k, what, dst, kind)))
+		return -1;
+	return unlikely(read_seqcount_retry(&t->seq, seq)) ? -1 :
+		hint == GOMAP_HERE;
 }
 
 /* Does a group have an answer for most keys of this kind? */
@@ -197,7 +210,7 @@ static __always_inline bool gomap_has_first(const struct gomap *m,
 
 /*
  * Find the word of the directory's entry for a key, 0 if the map is empty, and
- * have the slots fetched.
+ * the first group of the search, and have its slots fetched.
  *
  * Directory and seed belong together, unless __gomap_draw_seed() redraws the
  * seed in place. Then the map was empty at a moment after this reader began,
@@ -207,6 +220,7 @@ static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 						     const struct gomap_dir *d,
 						     const siphash_key_t *seed,
 						     struct gomap_key *k,
+						     unsigned long *group,
 						     enum gomap_kind kind)
 {
 	const struct gomap_entry *entry;
@@ -215,7 +229,9 @@ static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 	k->hash = gomap_hash(m, k, seed, kind);
 	entry = gomap_dir_entry(d, k->hash);
 	word = gomap_word(entry);
-	gomap_fetch_slots(m, entry, word, k->hash, kind);
+	*group = gomap_word_group(word, k->hash);
+	if (!gomap_is_near(d))
+		gomap_fetch_slots(m, entry, *group, kind);
 	return word;
 }
 
@@ -227,12 +243,12 @@ static __always_inline bool gomap_do_search(const struct gomap *m,
 {
 	const struct gomap_dir *d = rcu_dereference(m->dir);
 	struct gomap_key k = { .data = data, .len = len };
-	siphash_key_t seed = gomap_seed(d);
-	unsigned long word;
+	siphash_key_t seed = gomap_seed(d, kind);
+	unsigned long word, group;
 
 	if (unlikely(!gomap_reflexive(m, &k, kind)))
 		return false;
-	word = gomap_find_word(m, d, &seed, &k, kind);
+	word = gomap_find_word(m, d, &seed, &k, &group, kind);
 	return word && gomap_read_table(m, word, &k, what, dst, kind);
 }
 
@@ -248,43 +264,68 @@ static bool gomap_search(const struct gomap *m, const void *data, u32 len,
 	return GOMAP_CALL_KIND(m, gomap_do_search, m, data, len, what, dst);
 }
 
-/* The same, but with a look at the first group before anything else. */
-static __always_inline bool gomap_read(const struct gomap *m, const void *key,
-				       enum gomap_what what, void *dst,
-				       enum gomap_kind kind)
+/*
+ * The same, with a look at the first group only, where that makes sense. Return
+ * 1 if the key is there, 0 if not, or -1 if it takes the whole search.
+ */
+static __always_inline int gomap_read(const struct gomap *m,
+				      const struct gomap_dir *d,
+				      const siphash_key_t *seed,
+				      const void *key, enum gomap_what what,
+				      void *dst, enum gomap_kind kind)
 {
-	const struct gomap_dir *d;
 	struct gomap_key k = { };
-	struct gomap_flight f;
-	siphash_key_t seed;
-	unsigned long word;
-	int found;
+	unsigned long word, group;
 
 	if (gomap_key_init(m, &k, key, kind))
-		return false;
+		return 0;
 	if (!gomap_has_first(m, kind))
 		return gomap_do_search(m, k.data, k.len, what, dst, kind);
-	d = rcu_dereference(m->dir);
-	seed = gomap_seed(d);
-	word = gomap_find_word(m, d, &seed, &k, kind);
+	word = gomap_find_word(m, d, seed, &k, &group, kind);
 	if (unlikely(!word))
-		return false;
-	f = gomap_flight(word, k.hash);
-	found = gomap_read_first(m, &f, gomap_word_mask(word), &k, what, dst,
-				 kind);
-	return likely(found >= 0) ? found :
-		gomap_search(m, k.data, k.len, what, dst);
+		return 0;
+	return gomap_read_first(m, gomap_word_table(word), group, &k, what, dst,
+				kind);
+}
+
+static __always_inline int gomap_read_one(const struct gomap *m,
+					  const void *key, enum gomap_what what,
+					  void *dst, enum gomap_kind kind)
+{
+	const struct gomap_dir *d;
+	siphash_key_t seed;
+	int found;
+
+	rcu_read_lock();
+	d = rcu_dereference(m->dir);
+	seed = gomap_seed(d, kind);
+	found = gomap_read(m, d, &seed, key, what, dst, kind);
+	rcu_read_unlock();
+	return found;
+}
+
+/* Not in line: what this needs would cost the others a stack frame. */
+static noinline bool gomap_get_slowly(const struct gomap *m, const void *key,
+				      void *val)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = gomap_search(m, key, m->key_size, GOMAP_VALUE, val);
+	rcu_read_unlock();
+	if (!found)
+		memset(val, 0, m->val_size);
+	return found;
 }
 
 static __always_inline bool gomap_do_get(const struct gomap *m,
 					 const void *key, void *val,
 					 enum gomap_kind kind)
 {
-	bool found;
+	int found = gomap_read_one(m, key, GOMAP_VALUE, val, kind);
 
-	rcu_read_lock();
-	found = gomap_read(m, key, GOMAP_VALUE, val, kind);
-	rcu_read_unlock();
+	if (unlikely(found < 0))
+		return gomap_get_slowly(m, key, val);
 	if (!found)
 		gomap_zero(val, gomap_val_size(m, kind));
 	return found;
@@ -311,16 +352,24 @@ bool gomap_get(const struct gomap *m, const void *key, void *val)
 }
 EXPORT_SYMBOL_NS_GPL(gomap_get, GOCHAN_NS);
 
-static __always_inline bool gomap_do_contains(const struct gomap *m,
-					      const void *key,
-					      enum gomap_kind kind)
+static noinline bool gomap_contains_slowly(const struct gomap *m,
+					   const void *key)
 {
 	bool found;
 
 	rcu_read_lock();
-	found = gomap_read(m, key, GOMAP_NOTHING, NULL, kind);
+	found = gomap_search(m, key, m->key_size, GOMAP_NOTHING, NULL);
 	rcu_read_unlock();
 	return found;
+}
+
+static __always_inline bool gomap_do_contains(const struct gomap *m,
+					      const void *key,
+					      enum gomap_kind kind)
+{
+	int found = gomap_read_one(m, key, GOMAP_NOTHING, NULL, kind);
+
+	return unlikely(found < 0) ? gomap_contains_slowly(m, key) : found;
 }
 
 GOMAP_DEFINE_KINDS(bool, gomap_do_contains,
@@ -353,37 +402,74 @@ bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
  */
 #define GOMAP_FLIGHT	16
 
-/* Hash, and have header and control word fetched. */
-static __always_inline struct gomap_flight
-gomap_depart(const struct gomap *m, const struct gomap_dir *d,
-	     const siphash_key_t *seed, const void *key, enum gomap_kind kind)
+/**
+ * struct gomap_flight - a lookup on its way
+ * @t: the table; NULL: there is no such key
+ * @hash: the key's
+ * @slot: from the second step on: the one to look at; NULL: to be searched for
+ * @group: first group of the search
+ * @seq: from the second step on: the table's sequence count
+ */
+struct gomap_flight {
+	const struct gomap_table *t;
+	union {
+		u64 hash;
+		const void *slot;
+	};
+	union {
+		unsigned long group;
+		unsigned int seq;
+	};
+};
+
+/* The first step: hash, and have header and control word fetched. */
+static __always_inline void gomap_depart(const struct gomap *m,
+					 const struct gomap_dir *d,
+					 const siphash_key_t *seed,
+					 const void *key,
+					 struct gomap_flight *f,
+					 enum gomap_kind kind)
 {
-	struct gomap_flight f = { };
 	struct gomap_key k = { };
 	unsigned long word;
 
+	f->t = NULL;
 	if (gomap_key_init(m, &k, key, kind) || !gomap_reflexive(m, &k, kind))
-		return f;
-	word = gomap_find_word(m, d, seed, &k, kind);
-	f = gomap_flight(word, k.hash);
-	if (f.t) {
-		prefetch(f.t);
-		prefetch(&f.t->ctrl[f.group]);
-	}
-	return f;
+		return;
+	k.hash = gomap_hash(m, &k, seed, kind);
+	word = gomap_word(gomap_dir_entry(d, k.hash));
+	if (unlikely(!word))
+		return;
+	f->t = gomap_word_table(word);
+	f->hash = k.hash;
+	f->group = gomap_word_group(word, k.hash);
+	prefetch(f->t);
+	prefetch(&f->t->ctrl[f->group]);
 }
 
-/* Have the slot fetched that is most likely the right one. */
+/* The second step: have the slot fetched that is most likely the right one. */
 static __always_inline void gomap_approach(const struct gomap *m,
-					   const struct gomap_flight *f,
+					   struct gomap_flight *f,
 					   enum gomap_kind kind)
 {
-	u64 match = f->t ? gomap_match_h2(READ_ONCE(f->t->ctrl[f->group]),
-					  gomap_h2(f->hash)) : 0;
+	const struct gomap_table *t = f->t;
+	enum gomap_hint hint;
+	unsigned int seq;
+	void *slot = NULL;
 
-	if (match)
-		prefetch(gomap_slot(m, f->t, f->group * GOMAP_GROUP +
-				    gomap_first(match), kind));
+	if (unlikely(!t))
+		return;
+	seq = raw_seqcount_begin(&t->seq);
+	hint = gomap_look(m, t, f->group, f->hash, &slot, kind);
+	if (hint == GOMAP_HERE)
+		prefetch(slot);
+	else if (likely(hint == GOMAP_ABSENT) &&
+		 likely(!read_seqcount_retry(&t->seq, seq)))
+		f->t = NULL;
+	if (gomap_has_first(m, kind)) {
+		f->slot = slot;
+		f->seq = seq;
+	}
 }
 
 /* For who has a hash that is too dear to be computed twice. */
@@ -397,48 +483,76 @@ static __always_inline bool gomap_land_on_table(const struct gomap *m,
 				kind);
 }
 
+static __always_inline bool gomap_do_land(const struct gomap *m,
+					  const struct gomap_flight *f,
+					  const void *key, void *val,
+					  enum gomap_kind kind)
+{
+	struct gomap_key k = { };
+
+	if (!f->t || gomap_key_init(m, &k, key, kind))
+		return false;
+	if (!gomap_has_first(m, kind))
+		return gomap_land_on_table(m, f, &k, val, kind);
+	if (likely(f->slot &&
+		   gomap_read_slot(m, f->t, f->slot, &k, GOMAP_VALUE, val,
+				   kind) &&
+		   !read_seqcount_retry(&f->t->seq, f->seq)))
+		return true;
+	return gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
+}
+
 static __always_inline bool gomap_land(const struct gomap *m,
 				       const struct gomap_flight *f,
 				       const void *key, void *val,
 				       enum gomap_kind kind)
 {
-	struct gomap_key k = { };
-	int found = -1;
+	bool found = gomap_do_land(m, f, key, val, kind);
 
-	if (unlikely(!f->t) || gomap_key_init(m, &k, key, kind))
-		found = 0;
-	else if (gomap_has_first(m, kind))
-		found = gomap_read_first(m, f, gomap_mask(f->t), &k,
-					 GOMAP_VALUE, val, kind);
-	else
-		found = gomap_land_on_table(m, f, &k, val, kind);
-	if (unlikely(found < 0))
-		found = gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
 	if (unlikely(!found))
 		gomap_zero(val, gomap_val_size(m, kind));
 	return found;
 }
 
-/* Look up to GOMAP_FLIGHT keys up. Return a bitmap of those that are there. */
+/* Look keys up in a map that is in the cache, one after the other. */
 static __always_inline unsigned long
-gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
-		    unsigned int n, enum gomap_kind kind)
+gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
+		  const siphash_key_t *seed, const void *keys, void *vals,
+		  unsigned int n, enum gomap_kind kind)
 {
 	const u32 stride = gomap_key_stride(m, kind);
 	const u32 size = gomap_val_size(m, kind);
-	struct gomap_flight flights[GOMAP_FLIGHT];
-	const struct gomap_dir *d;
 	unsigned long found = 0;
-	siphash_key_t seed;
 	unsigned int i;
 
-	rcu_read_lock();
-	d = rcu_dereference(m->dir);
-	seed = gomap_seed(d);
+	for (i = 0; i < n; i++, keys += stride, vals += size) {
+		int hit = gomap_read(m, d, seed, keys, GOMAP_VALUE, vals, kind);
+
+		if (unlikely(hit < 0))
+			hit = gomap_get_slowly(m, keys, vals);
+		else if (unlikely(!hit))
+			gomap_zero(vals, size);
+		found |= (unsigned long)hit << i;
+	}
+	return found;
+}
+
+/* And elsewhere: what they need arrives at the same time. */
+static __always_inline unsigned long
+gomap_do_get_far(const struct gomap *m, const struct gomap_dir *d,
+		 const siphash_key_t *seed, const void *keys, void *vals,
+		 unsigned int n, enum gomap_kind kind)
+{
+	/* The first step sets all of them. */
+	struct gomap_flight flights[GOMAP_FLIGHT] __uninitialized;
+	const u32 stride = gomap_key_stride(m, kind);
+	const u32 size = gomap_val_size(m, kind);
+	unsigned long found = 0;
+	unsigned int i;
+
 	for (i = 0; i < n; i++)
-		flights[i] = gomap_depart(m, d, &seed, keys + i * stride, kind);
-	/* The slots of other kinds are on their way already. */
-	for (i = 0; !gomap_fetches_slots(m, kind) && i < n; i++)
+		gomap_depart(m, d, seed, keys + i * stride, &flights[i], kind);
+	for (i = 0; i < n; i++)
 		gomap_approach(m, &flights[i], kind);
 	for (i = 0; i < n; i++) {
 		unsigned long hit = gomap_land(m, &flights[i],
@@ -447,6 +561,25 @@ gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
 
 		found |= hit << i;
 	}
+	return found;
+}
+
+/* Look up to GOMAP_FLIGHT keys up. Return a bitmap of those that are there. */
+static __always_inline unsigned long
+gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
+		    unsigned int n, enum gomap_kind kind)
+{
+	const struct gomap_dir *d;
+	unsigned long found;
+	siphash_key_t seed;
+
+	rcu_read_lock();
+	d = rcu_dereference(m->dir);
+	seed = gomap_seed(d, kind);
+	if (gomap_is_near(d))
+		found = gomap_do_get_near(m, d, &seed, keys, vals, n, kind);
+	else
+		found = gomap_do_get_far(m, d, &seed, keys, vals, n, kind);
 	rcu_read_unlock();
 	return found;
 }

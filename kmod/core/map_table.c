@@ -134,7 +134,8 @@ static __always_inline u32 gomap_do_move(const struct gomap *m,
 {
 	u64 *const ctrl[2] = { to[0]->ctrl, to[1] ? to[1]->ctrl : NULL };
 	void *const slots[2] = { to[0]->slots, to[1] ? to[1]->slots : NULL };
-	const siphash_key_t seed = gomap_seed(rcu_dereference(m->dir));
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	const siphash_key_t seed = gomap_seed(d, kind);
 	const size_t mask = gomap_mask(to[0]), size = gomap_slot_size(m, kind);
 	const u64 half = to[1] ? BIT_ULL(63 - from->depth) : 0;
 	const u64 *word = from->ctrl, *end = word + gomap_mask(from) + 1;

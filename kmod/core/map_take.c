@@ -93,7 +93,7 @@ static __always_inline long gomap_try_take(struct gomap *m,
 	if (!t)
 		return -ENOENT;
 	spin_lock_irqsave(&t->lock, flags);
-	if (gomap_is_right(m, t, &seed))
+	if (gomap_is_right(m, t, &seed, kind))
 		left = gomap_take_from(m, t, k, val, block, kind);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return left;

@@ -262,7 +262,7 @@ static __always_inline int gomap_try_store(struct gomap *m,
 		return (sp ? gomap_first_table(m, 0, sp) : 0) ?: GOMAP_AGAIN;
 	}
 	spin_lock_irqsave(&t->lock, flags);
-	if (gomap_is_right(m, t, &seed))
+	if (gomap_is_right(m, t, &seed, kind))
 		ret = gomap_store_in(m, t, k, st, sp, kind);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;
@@ -483,7 +483,7 @@ static int gomap_try_cas(struct gomap *m, struct gomap_key *k,
 	if (!t)
 		return -ENOENT;
 	spin_lock_irqsave(&t->lock, flags);
-	if (gomap_is_right(m, t, &seed))
+	if (gomap_is_right(m, t, &seed, m->kind))
 		ret = gomap_cas_in(m, t, k, st, old);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;

@@ -25,14 +25,16 @@ gomap_find_table(const struct gomap *m, struct gomap_key *k,
 	const struct gomap_entry *entry;
 	unsigned long word;
 
-	*seed = gomap_seed(d);
+	*seed = gomap_seed(d, kind);
 	k->hash = gomap_store_hash(m, k, seed, kind);
 	entry = gomap_dir_entry(d, k->hash);
 	word = gomap_word(entry);
 	/* Taking the lock would keep the loads waiting until it is done. */
 	if (likely(word)) {
-		gomap_fetch_ctrl(word, k->hash);
-		gomap_fetch_slots(m, entry, word, k->hash, kind);
+		unsigned long group = gomap_word_group(word, k->hash);
+
+		prefetch(&gomap_word_table(word)->ctrl[group]);
+		gomap_fetch_slots(m, entry, group, kind);
 	}
 	return gomap_word_table(word);
 }
@@ -47,11 +49,14 @@ gomap_find_table(const struct gomap *m, struct gomap_key *k,
  * the caller has to begin again, and finds another directory or another entry:
  * both are published before the lock is dropped.
  */
-static inline bool gomap_is_right(const struct gomap *m,
-				  const struct gomap_table *t,
-				  const siphash_key_t *seed)
+static __always_inline bool gomap_is_right(const struct gomap *m,
+					   const struct gomap_table *t,
+					   const siphash_key_t *seed,
+					   enum gomap_kind kind)
 {
-	return likely(!t->stale && gomap_same_seed(m, seed));
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+
+	return likely(!t->stale && gomap_same_seed(d, seed, kind));
 }
 
 /* Free a value that was kept outside the slots, once nobody reads it. */
