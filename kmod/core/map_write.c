@@ -71,6 +71,7 @@ static __always_inline void gomap_add_to(const struct gomap *m, void *val,
 enum gomap_tried {
 	GOMAP_AGAIN = 1,	/* to begin again from the directory */
 	GOMAP_LOW,		/* stored; the table will have to split soon */
+	GOMAP_ELSEWHERE,	/* the first group of the search does not decide */
 };
 
 /* Within the sequence count. A @fresh slot has no value yet. */
@@ -116,13 +117,11 @@ static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
 }
 
 static __always_inline void gomap_overwrite(const struct gomap *m,
-					    struct gomap_table *t, u32 nr,
+					    struct gomap_table *t, void *slot,
 					    const struct gomap_key *k,
 					    struct gomap_store *st,
 					    enum gomap_kind kind)
 {
-	void *slot = gomap_slot(m, t, nr, kind);
-
 	write_seqcount_begin(&t->seq);
 	gomap_store_val(m, slot, st, false, kind);
 	if (kind == GOMAP_KANY && m->flags & GOMAP_UPDATE_KEY)
@@ -185,6 +184,16 @@ static noinline bool gomap_stocks(const struct gomap *m, struct gomap_table *t)
 	return true;
 }
 
+/* A locked table has one entry more, perhaps in the slot of a deleted one. */
+static __always_inline int gomap_inserted(const struct gomap *m,
+					  struct gomap_table *t, bool tombstone)
+{
+	WRITE_ONCE(t->used, t->used + 1);
+	WRITE_ONCE(t->growth_left, t->growth_left - !tombstone);
+	return !tombstone && unlikely(t->growth_left < GOMAP_STOCK) &&
+	       gomap_stocks(m, t) ? GOMAP_LOW : 0;
+}
+
 /*
  * Insert a key that is not in the locked table, where @f says. Return as
  * gomap_try_store().
@@ -214,10 +223,7 @@ static __always_inline int gomap_insert(struct gomap *m, struct gomap_table *t,
 	gomap_store_val(m, slot, st, true, kind);
 	gomap_set_ctrl(t, f->slot, gomap_h2(k->hash));
 	write_seqcount_end(&t->seq);
-	WRITE_ONCE(t->used, t->used + 1);
-	WRITE_ONCE(t->growth_left, t->growth_left - !f->tombstone);
-	return !f->tombstone && unlikely(t->growth_left < GOMAP_STOCK) &&
-	       gomap_stocks(m, t) ? GOMAP_LOW : 0;
+	return gomap_inserted(m, t, f->tombstone);
 }
 
 /* Store into the locked table. Return as gomap_try_store(). */
@@ -236,8 +242,95 @@ static __always_inline int gomap_store_in(struct gomap *m,
 		       gomap_insert(m, t, k, &f, st, sp, kind);
 	if (st->how == GOMAP_NEW)
 		return -EEXIST;
-	gomap_overwrite(m, t, nr, k, st, kind);
+	gomap_overwrite(m, t, gomap_slot(m, t, nr, kind), k, st, kind);
 	return 0;
+}
+
+/*
+ * Store into the first group of the search, which is what most stores come to:
+ * the key is there, or is absent and goes there. Return as gomap_try_store().
+ */
+static __always_inline int gomap_store_first(struct gomap *m,
+					     struct gomap_table *t,
+					     const struct gomap_key *k,
+					     struct gomap_store *st,
+					     enum gomap_kind kind)
+{
+	unsigned long group = gomap_first_group(k->hash, gomap_mask(t));
+	void *slot = gomap_group(m, t, group, kind);
+	u32 size = gomap_slot_size(m, kind);
+	u64 ctrl = t->ctrl[group];
+	u64 match = gomap_match_h2(ctrl, gomap_h2(k->hash));
+	u64 empty = gomap_match_empty(ctrl);
+
+	if (match) {
+		slot += gomap_first_offset(match, size);
+		if (unlikely(!gomap_slot_has(m, t, slot, k, NULL, kind)))
+			return GOMAP_ELSEWHERE;
+		if (st->how == GOMAP_NEW)
+			return -EEXIST;
+		gomap_overwrite(m, t, slot, k, st, kind);
+		return 0;
+	}
+	if (unlikely(!empty || !t->growth_left))
+		return GOMAP_ELSEWHERE;
+	if (st->how == GOMAP_EXISTING)
+		return -ENOENT;
+	if (!gomap_count_entry(m))
+		return -E2BIG;
+
+	slot += gomap_first_offset(empty, size);
+	write_seqcount_begin(&t->seq);
+	gomap_store_key(m, slot, k, kind);
+	gomap_store_val(m, slot, st, true, kind);
+	/* From EMPTY, which is nothing but the high bit. */
+	WRITE_ONCE(t->ctrl[group], ctrl ^ (GOMAP_EMPTY | gomap_h2(k->hash)) <<
+				   (__ffs64(empty) - 7));
+	write_seqcount_end(&t->seq);
+	return gomap_inserted(m, t, false);
+}
+
+/* The same anywhere in the table, without memory for growth. */
+static __always_inline int gomap_do_store_in(struct gomap *m,
+					     struct gomap_table *t,
+					     const void *data, u64 hash,
+					     struct gomap_store *st,
+					     enum gomap_kind kind)
+{
+	struct gomap_key k = gomap_slot_key(m, data, kind);
+
+	k.hash = hash;
+	return gomap_store_in(m, t, &k, st, NULL, kind);
+}
+
+GOMAP_DEFINE_KINDS(int, gomap_do_store_in,
+		   (struct gomap *m, struct gomap_table *t, const void *data,
+		    u64 hash, struct gomap_store *st), m, t, data, hash, st)
+
+static noinline int gomap_store_elsewhere(struct gomap *m,
+					  struct gomap_table *t,
+					  const void *data, u64 hash,
+					  struct gomap_store *st)
+{
+	return GOMAP_CALL_KIND(m, gomap_do_store_in, m, t, data, hash, st);
+}
+
+/* The first group, and then anywhere. */
+static __always_inline int gomap_store_nearest(struct gomap *m,
+					       struct gomap_table *t,
+					       const struct gomap_key *k,
+					       struct gomap_store *st,
+					       enum gomap_kind kind)
+{
+	int ret = gomap_store_first(m, t, k, st, kind);
+
+	if (unlikely(ret == GOMAP_ELSEWHERE)) {
+		struct gomap_store copy = *st;
+
+		ret = gomap_store_elsewhere(m, t, k->data, k->hash, &copy);
+		st->delta = copy.delta;
+	}
+	return ret;
 }
 
 /*
@@ -263,7 +356,9 @@ static __always_inline int gomap_try_store(struct gomap *m,
 	}
 	spin_lock_irqsave(&t->lock, flags);
 	if (gomap_is_right(m, t, &seed, kind))
-		ret = gomap_store_in(m, t, k, st, sp, kind);
+		ret = sp || kind == GOMAP_KANY ?
+		      gomap_store_in(m, t, k, st, sp, kind) :
+		      gomap_store_nearest(m, t, k, st, kind);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;
 }
@@ -300,7 +395,7 @@ static __always_inline int gomap_do_store(struct gomap *m, const void *key,
 					  struct gomap_store *st,
 					  enum gomap_kind kind)
 {
-	struct gomap_key k;
+	struct gomap_key k = { };
 	int ret = gomap_key_init(m, &k, key, kind);
 
 	if (ret)
@@ -466,7 +561,7 @@ static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
 		memcpy(old, val, m->val_size);
 		return -EEXIST;
 	}
-	gomap_overwrite(m, t, nr, k, st, m->kind);
+	gomap_overwrite(m, t, slot, k, st, m->kind);
 	return 0;
 }
 
