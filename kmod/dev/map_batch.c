@@ -35,11 +35,12 @@
  * @n: entries of this round
  * @max: most entries of a round
  * @stop: error that comes right behind these entries, or 0
+ * @room: the memory that all of these are in
+ * @found: whether the keys were in the map; up to 7 bytes more than the round has
+ * @bytes: with variable length, the round's keys as the map wants them
+ * @lens: with variable length, their lengths
  * @values: values of the round
- * @bytes: with variable length, its keys as the map wants them
  * @keys: keys of the round
- * @lens: their lengths
- * @found: whether they were in the map
  */
 struct gochan_batch {
 	struct gochan_map_file *mf;
@@ -48,11 +49,12 @@ struct gochan_batch {
 	u32 n;
 	u32 max;
 	int stop;
-	void *values;
-	struct gomap_bytes *bytes;
-	void *keys;
-	u32 *lens;
+	void *room;
 	u8 *found;
+	struct gomap_bytes *bytes;
+	u32 *lens;
+	void *values;
+	void *keys;
 };
 
 static int gochan_batch_check(const struct gochan_map_file *mf,
@@ -67,31 +69,42 @@ static int gochan_batch_check(const struct gochan_map_file *mf,
 
 /*
  * Allocate room for a round of @bytes and @max entries at most, in one piece, the
- * best aligned first.
+ * best aligned first. Many kernels clear what they allocate: nothing is in it that
+ * only a map of variable length needs.
  */
 static int gochan_batch_init(struct gochan_batch *b, struct gochan_map_file *mf,
 			     const struct gochan_map_batch *u, size_t bytes,
 			     size_t max)
 {
-	size_t value = mf->value_size;
-	size_t other = sizeof(*b->bytes) + mf->key_size + sizeof(u32) + 1;
+	size_t varlen = mf->varlen ? sizeof(*b->bytes) + sizeof(u32) : 0;
+	size_t entry = varlen + mf->value_size + mf->key_size;
+	size_t found;
+	void *room;
 
-	max = clamp_t(size_t, bytes / (value + other), 1, max);
+	/* With what ALIGN() may add. */
+	max = clamp_t(size_t, (bytes - sizeof(u64)) / (entry + 1), 1, max);
 	*b = (struct gochan_batch) { .mf = mf, .u = *u };
 	b->max = min_t(size_t, max, u->count);
-	b->bytes = kvmalloc(b->max * (value + other), GFP_KERNEL_ACCOUNT);
-	if (!b->bytes)
+	found = ALIGN(b->max, sizeof(u64));
+	room = kvmalloc(found + b->max * entry, GFP_KERNEL_ACCOUNT);
+	if (!room)
 		return -ENOMEM;
-	b->lens = (void *)(b->bytes + b->max);
-	b->values = b->lens + b->max;
-	b->keys = b->values + b->max * value;
-	b->found = b->keys + b->max * mf->key_size;
+	b->room = room;
+	b->found = room;
+	room += found;
+	if (mf->varlen) {
+		b->bytes = room;
+		b->lens = (void *)(b->bytes + b->max);
+		room = b->lens + b->max;
+	}
+	b->values = room;
+	b->keys = b->values + b->max * mf->value_size;
 	return 0;
 }
 
 static void gochan_batch_free(struct gochan_batch *b)
 {
-	kvfree(b->bytes);
+	kvfree(b->room);
 }
 
 /* The key of entry @i of the round, as the map wants it. */
@@ -207,6 +220,23 @@ static long gochan_batch_run(struct file *file, struct gochan_map_batch *u,
  * The commands.
  */
 
+/*
+ * The bits of a bitmap as bytes, eight at a time: each byte of the product has the
+ * same eight bits, of which it keeps one, and what is not 0 then gets to be 1.
+ */
+static void gochan_spread_bits(__le64 *bytes, const unsigned long *bits, u32 n)
+{
+	const u64 ones = 0x0101010101010101ULL;
+	u32 i;
+
+	for (i = 0; i < n; i += 8) {
+		u64 byte = bits[BIT_WORD(i)] >> i % BITS_PER_LONG & 0xff;
+		u64 eight = byte * ones & 0x8040201008040201ULL;
+
+		*bytes++ = cpu_to_le64((eight + 0x7f * ones) >> 7 & ones);
+	}
+}
+
 static int gochan_get_round(struct gochan_batch *b, enum gomap_put_how how,
 			    u32 *done)
 {
@@ -220,12 +250,12 @@ static int gochan_get_round(struct gochan_batch *b, enum gomap_put_how how,
 		b->n = i;
 		b->stop = -ENOENT;
 	}
-	for (i = 0; i < b->n; i++)
-		b->found[i] = test_bit(i, found);
 	if (b->u.value_size)
 		gochan_batch_out(b, b->u.values, b->values, b->mf->value_size);
-	if (b->u.found)
+	if (b->u.found) {
+		gochan_spread_bits((__le64 *)b->found, found, b->n);
 		gochan_batch_out(b, b->u.found, b->found, 1);
+	}
 	*done = b->n;
 	return 0;
 }
