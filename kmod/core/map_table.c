@@ -29,6 +29,19 @@ void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
 	return kmalloc(size, gfp | __GFP_NOWARN);
 }
 
+/*
+ * No entries, no tombstones, and no search has gone on behind a group. Readers may
+ * be there.
+ */
+static void gomap_clear_groups(struct gomap_table *t)
+{
+	u32 group;
+
+	for (group = 0; group <= gomap_mask(t); group++)
+		WRITE_ONCE(t->ctrl[group], GOMAP_ALL_EMPTY);
+	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, gomap_mask(t) + 1);
+}
+
 /* Make an empty table, or return NULL. */
 struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp)
@@ -55,8 +68,7 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	refcount_set(&t->refs, 1);
 	t->shift = shift;
 	t->growth_left = gomap_limit(shift);
-	memset64(t->ctrl, GOMAP_ALL_EMPTY, 1UL << shift);
-	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, 1UL << shift);
+	gomap_clear_groups(t);
 	return t;
 }
 
@@ -84,11 +96,7 @@ void gomap_table_put(struct gomap_table *t)
 /* Forget all entries and tombstones; the slots of entries are not cleared. */
 void gomap_table_wipe(struct gomap_table *t)
 {
-	u32 group;
-
-	for (group = 0; group <= gomap_mask(t); group++)
-		WRITE_ONCE(t->ctrl[group], GOMAP_ALL_EMPTY);
-	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, gomap_mask(t) + 1);
+	gomap_clear_groups(t);
 	WRITE_ONCE(t->used, 0);
 	WRITE_ONCE(t->growth_left, gomap_limit(t->shift));
 }
