@@ -45,7 +45,6 @@
 
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 

@@ -55,6 +55,9 @@ struct gochan_chan_obj {
 /* Bytes of messages that are staged on the stack: up to 64 of 8 bytes. */
 #define GOCHAN_STACK_BATCH	512
 
+/* Of who waits until something happens, or a signal comes. */
+extern const struct gochan_wait gochan_forever;
+
 void *gochan_stage(void *stack, size_t room, size_t len);
 void gochan_unstage(void *stack, void *stage);
 

@@ -216,6 +216,11 @@ static ktime_t gochan_host_time(ktime_t time)
 	return ktime_add_safe(time, -offset);
 }
 
+const struct gochan_wait gochan_forever = {
+	.state = TASK_INTERRUPTIBLE,
+	.deadline = KTIME_MAX,
+};
+
 /**
  * gochan_msg_wait - does a call wait, and how?
  * @file: the channel's file
@@ -230,16 +235,11 @@ const struct gochan_wait *gochan_msg_wait(struct file *file, u32 flags,
 					  u64 deadline,
 					  struct gochan_wait *wait)
 {
-	static const struct gochan_wait forever = {
-		.state = TASK_INTERRUPTIBLE,
-		.deadline = KTIME_MAX,
-	};
-
 	if (file->f_flags & O_NONBLOCK || flags & GOCHAN_MSG_NONBLOCK)
 		return NULL;
 	/* Later than ktime_t can say, in 292 years, is never. */
 	if (deadline >= KTIME_MAX)
-		return &forever;
+		return &gochan_forever;
 	wait->state = TASK_INTERRUPTIBLE;
 	if (flags & GOCHAN_MSG_REALTIME) {
 		wait->clock = CLOCK_REALTIME;

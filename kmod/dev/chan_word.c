@@ -12,11 +12,6 @@
 #include "chan_file.h"
 #include "word_arg.h"
 
-static const struct gochan_wait gochan_word_wait = {
-	.state = TASK_INTERRUPTIBLE,
-	.deadline = KTIME_MAX,
-};
-
 /* Is it a file for words, of a caller who may do this, and may wait? */
 static __always_inline bool gochan_takes_words(const struct file *file,
 					       fmode_t mode)
@@ -83,7 +78,7 @@ long gochan_word_send(struct file *file, unsigned long uarg)
 	    !gochan_word_msg((u64 __user *)uarg, false, &from) ||
 	    get_user(word, from))
 		return gochan_chan_dispatch(file, GOCHAN_IOC_SEND, uarg);
-	return gochan_send_wait(co->ch, &word, &gochan_word_wait);
+	return gochan_send_wait(co->ch, &word, &gochan_forever);
 }
 
 /* GOCHAN_IOC_RECV */
@@ -100,7 +95,7 @@ long gochan_word_recv(struct file *file, unsigned long uarg)
 	    !gochan_word_msg((u64 __user *)uarg, true, &to) ||
 	    !gochan_can_write_word(to))
 		return gochan_chan_dispatch(file, GOCHAN_IOC_RECV, uarg);
-	err = gochan_recv_wait(co->ch, &word, &ok, &gochan_word_wait);
+	err = gochan_recv_wait(co->ch, &word, &ok, &gochan_forever);
 	if (err)
 		return err;
 	/* The end reads as a zero value. Faults: see gochan_recv_staged(). */
