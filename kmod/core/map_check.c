@@ -77,7 +77,8 @@ static const char *gomap_check_table(const struct gomap *m,
 				     const struct gomap_dir *d, size_t index,
 				     const struct gomap_table *t)
 {
-	siphash_key_t seed = gomap_seed(d, m->kind);
+	/* The whole of it, whatever gomap_seed() finds enough. */
+	siphash_key_t seed = d->seed;
 	const char *wrong;
 	size_t i;
 	u32 nr;
@@ -87,6 +88,7 @@ static const char *gomap_check_table(const struct gomap *m,
 	if (t->depth > d->depth)
 		return "table deeper than the directory";
 	if (gomap_index(t->prefix, d->depth) != index ||
+	    gomap_dir_entry(d, t->prefix) != &gomap_entries(d)[index] ||
 	    gomap_dir_table(d, t->prefix) != t)
 		return "table at the wrong place";
 	for (i = index; i < gomap_next_index(d, t); i++)

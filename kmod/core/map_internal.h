@@ -5,7 +5,7 @@
  *
  * Layout
  *
- *	gomap.dir -> gomap_dir {seed, depth} gomap_entry[1 << depth]
+ *	gomap.dir -> gomap_dir {seed, shift} gomap_entry[1 << depth]
  *	                                       |  the top bits of the hash
  *	                                       v
  *	             gomap_table {lock, seq, slots} ctrl[groups] passed[groups]
@@ -18,8 +18,9 @@
  *	an allocation of their own: together they would be a little more than a
  *	power of two, which kmalloc would almost double. A directory entry has
  *	the table's address with the log2 of its groups in the low 3 bits, and
- *	that of its slots: a lookup fetches header, control word and slots at
- *	the same time, where one after the other would be three cache misses.
+ *	that of its slots: a lookup in a map larger than the cache fetches
+ *	header, control word and slots at the same time, where one after the
+ *	other would be three cache misses.
  *
  *	A table covers the hashes that begin with the @depth top bits of its
  *	@prefix, and a run of 1 << (gomap_dir.depth - gomap_table.depth) entries
@@ -46,7 +47,7 @@
  * Who may rely on what
  *	A table that is locked, not stale, and was found with the seed that the
  *	directory still has, is the one for its hash: see gomap_is_right().
- *	A reader needs none of this: see gomap_read_entry().
+ *	A reader needs none of this: see gomap_read_table().
  */
 
 #ifndef _GOMAP_INTERNAL_H
@@ -77,8 +78,8 @@
 #define GOMAP_MAX_DEPTH		24
 
 /*
- * Up to this depth of the directory nothing is fetched in advance: 8 tables of
- * 1024 slots of 16 bytes stay in the cache of a processor.
+ * Up to this depth of the directory nothing is fetched in advance if slots are
+ * small: 8 tables of 1024 slots of 16 bytes stay in the cache of a processor.
  */
 #define GOMAP_NEAR_DEPTH	3
 
@@ -404,12 +405,6 @@ static inline void gomap_set_depth(struct gomap_dir *d, u32 depth)
 
 	d->depth = depth;
 	d->shift = 64 - ilog2(sizeof(struct gomap_entry)) - depth;
-}
-
-/* Is the map small enough to be in the cache? */
-static inline bool gomap_is_near(const struct gomap_dir *d)
-{
-	return d->depth <= GOMAP_NEAR_DEPTH;
 }
 
 /*

@@ -236,6 +236,14 @@ static __always_inline bool gomap_fetches_slots(const struct gomap *m,
 	return gomap_slot_size(m, kind) * GOMAP_GROUP <= 2 * 64;
 }
 
+/* Is the map small enough to be in the cache? */
+static __always_inline bool gomap_is_near(const struct gomap *m,
+					  const struct gomap_dir *d,
+					  enum gomap_kind kind)
+{
+	return d->depth <= GOMAP_NEAR_DEPTH && gomap_fetches_slots(m, kind);
+}
+
 /* @entry may change: what is fetched is never used without a check. */
 static __always_inline void gomap_fetch_slots(const struct gomap *m,
 					      const struct gomap_entry *entry,
@@ -461,7 +469,10 @@ static inline void gomap_key_out(const struct gomap *m, const void *slot,
  * Searching.
  */
 
-/* Does the slot have the key @k? A reader, with @seq, may get a wrong answer. */
+/*
+ * Does the slot have the key @k? A reader may get a wrong answer; with a map's own
+ * equality it passes @seq.
+ */
 static __always_inline bool gomap_slot_has(const struct gomap *m,
 					   const struct gomap_table *t,
 					   const void *slot,

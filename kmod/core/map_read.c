@@ -10,6 +10,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/export.h>
+#include <linux/kcsan-checks.h>
 #include <linux/prefetch.h>
 
 #include "map_internal.h"
@@ -210,7 +211,7 @@ static __always_inline bool gomap_has_first(const struct gomap *m,
 
 /*
  * Find the word of the directory's entry for a key, 0 if the map is empty, and
- * the first group of the search, and have its slots fetched.
+ * the first group of the search, and have its slots fetched unless they are near.
  *
  * Directory and seed belong together, unless __gomap_draw_seed() redraws the
  * seed in place. Then the map was empty at a moment after this reader began,
@@ -221,6 +222,7 @@ static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 						     const siphash_key_t *seed,
 						     struct gomap_key *k,
 						     unsigned long *group,
+						     bool near,
 						     enum gomap_kind kind)
 {
 	const struct gomap_entry *entry;
@@ -230,12 +232,28 @@ static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 	entry = gomap_dir_entry(d, k->hash);
 	word = gomap_word(entry);
 	*group = gomap_word_group(word, k->hash);
-	if (!gomap_is_near(d))
+	if (!near)
 		gomap_fetch_slots(m, entry, *group, kind);
 	return word;
 }
 
-/* The whole search for a key, given by its bytes, in an RCU section. */
+/* The whole search for a key, in an RCU section. */
+static __always_inline bool gomap_search_dir(const struct gomap *m,
+					     const struct gomap_dir *d,
+					     const siphash_key_t *seed,
+					     struct gomap_key *k,
+					     enum gomap_what what, void *dst,
+					     bool near, enum gomap_kind kind)
+{
+	unsigned long word, group;
+
+	if (unlikely(!gomap_reflexive(m, k, kind)))
+		return false;
+	word = gomap_find_word(m, d, seed, k, &group, near, kind);
+	return word && gomap_read_table(m, word, k, what, dst, kind);
+}
+
+/* The same for a key given by its bytes. */
 static __always_inline bool gomap_do_search(const struct gomap *m,
 					    const void *data, u32 len,
 					    enum gomap_what what, void *dst,
@@ -244,12 +262,9 @@ static __always_inline bool gomap_do_search(const struct gomap *m,
 	const struct gomap_dir *d = rcu_dereference(m->dir);
 	struct gomap_key k = { .data = data, .len = len };
 	siphash_key_t seed = gomap_seed(d, kind);
-	unsigned long word, group;
 
-	if (unlikely(!gomap_reflexive(m, &k, kind)))
-		return false;
-	word = gomap_find_word(m, d, &seed, &k, &group, kind);
-	return word && gomap_read_table(m, word, &k, what, dst, kind);
+	return gomap_search_dir(m, d, &seed, &k, what, dst,
+				gomap_is_near(m, d, kind), kind);
 }
 
 GOMAP_DEFINE_KINDS(bool, gomap_do_search,
@@ -272,7 +287,8 @@ static __always_inline int gomap_read(const struct gomap *m,
 				      const struct gomap_dir *d,
 				      const siphash_key_t *seed,
 				      const void *key, enum gomap_what what,
-				      void *dst, enum gomap_kind kind)
+				      void *dst, bool near,
+				      enum gomap_kind kind)
 {
 	struct gomap_key k = { };
 	unsigned long word, group;
@@ -280,8 +296,8 @@ static __always_inline int gomap_read(const struct gomap *m,
 	if (gomap_key_init(m, &k, key, kind))
 		return 0;
 	if (!gomap_has_first(m, kind))
-		return gomap_do_search(m, k.data, k.len, what, dst, kind);
-	word = gomap_find_word(m, d, seed, &k, &group, kind);
+		return gomap_search_dir(m, d, seed, &k, what, dst, near, kind);
+	word = gomap_find_word(m, d, seed, &k, &group, near, kind);
 	if (unlikely(!word))
 		return 0;
 	return gomap_read_first(m, gomap_word_table(word), group, &k, what, dst,
@@ -299,12 +315,15 @@ static __always_inline int gomap_read_one(const struct gomap *m,
 	rcu_read_lock();
 	d = rcu_dereference(m->dir);
 	seed = gomap_seed(d, kind);
-	found = gomap_read(m, d, &seed, key, what, dst, kind);
+	found = gomap_read(m, d, &seed, key, what, dst, gomap_is_near(m, d, kind), kind);
 	rcu_read_unlock();
 	return found;
 }
 
-/* Not in line: what this needs would cost the others a stack frame. */
+/*
+ * Not in line: what this needs would cost the others a stack frame. For kinds of
+ * which gomap_read() may return -1, so a key is @key_size bytes.
+ */
 static noinline bool gomap_get_slowly(const struct gomap *m, const void *key,
 				      void *val)
 {
@@ -399,16 +418,25 @@ bool gomap_get_slot(const struct gomap *m, const struct gomap_key *k,
 /*
  * Lookups of gomap_get_many() under way at once. A processor follows some ten
  * to sixteen cache misses at a time; more would only wait in line.
+ *
+ * All are in one RCU section, so tables and slots stay. What a lookup reads of a
+ * table lies between taking the sequence count in the second step and comparing
+ * it with what it is then: at once, if the control word says that the key is not
+ * there, and else in the third step, behind the slot. If nothing has changed it
+ * that is the table's state at one moment of the call; a stale table has that of
+ * the moment when it was replaced, as in gomap_read_table(). Otherwise the key is
+ * searched for from the beginning.
  */
-#define GOMAP_FLIGHT	16
+#define GOMAP_FLIGHT	16U
 
 /**
  * struct gomap_flight - a lookup on its way
  * @t: the table; NULL: there is no such key
  * @hash: the key's
- * @slot: from the second step on: the one to look at; NULL: to be searched for
+ * @slot: with gomap_has_first(), after the second step: the one to look at; NULL:
+ *	to be searched for
  * @group: first group of the search
- * @seq: from the second step on: the table's sequence count
+ * @seq: with gomap_has_first(), after the second step: the table's sequence count
  */
 struct gomap_flight {
 	const struct gomap_table *t;
@@ -459,6 +487,7 @@ static __always_inline void gomap_approach(const struct gomap *m,
 
 	if (unlikely(!t))
 		return;
+	/* Odd counts are rounded down, and never what is compared with them. */
 	seq = raw_seqcount_begin(&t->seq);
 	hint = gomap_look(m, t, f->group, f->hash, &slot, kind);
 	if (hint == GOMAP_HERE)
@@ -466,10 +495,27 @@ static __always_inline void gomap_approach(const struct gomap *m,
 	else if (likely(hint == GOMAP_ABSENT) &&
 		 likely(!read_seqcount_retry(&t->seq, seq)))
 		f->t = NULL;
+	/* What raw_seqcount_begin() told KCSAN; the rest is in gomap_recheck(). */
+	kcsan_atomic_next(0);
 	if (gomap_has_first(m, kind)) {
 		f->slot = slot;
 		f->seq = seq;
 	}
+}
+
+/* Read the slot of the second step. Return whether it has the key, for sure. */
+static __always_inline bool gomap_recheck(const struct gomap *m,
+					  const struct gomap_flight *f,
+					  const struct gomap_key *k, void *val,
+					  enum gomap_kind kind)
+{
+	bool has;
+
+	kcsan_nestable_atomic_begin();
+	has = gomap_read_slot(m, f->t, f->slot, k, GOMAP_VALUE, val, kind);
+	kcsan_nestable_atomic_end();
+	/* Pairs with write_seqcount_begin() and _end(). */
+	return has && !read_seqcount_retry(&f->t->seq, f->seq);
 }
 
 /* For who has a hash that is too dear to be computed twice. */
@@ -494,10 +540,7 @@ static __always_inline bool gomap_do_land(const struct gomap *m,
 		return false;
 	if (!gomap_has_first(m, kind))
 		return gomap_land_on_table(m, f, &k, val, kind);
-	if (likely(f->slot &&
-		   gomap_read_slot(m, f->t, f->slot, &k, GOMAP_VALUE, val,
-				   kind) &&
-		   !read_seqcount_retry(&f->t->seq, f->seq)))
+	if (likely(f->slot) && likely(gomap_recheck(m, f, &k, val, kind)))
 		return true;
 	return gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
 }
@@ -514,7 +557,7 @@ static __always_inline bool gomap_land(const struct gomap *m,
 	return found;
 }
 
-/* Look keys up in a map that is in the cache, one after the other. */
+/* Look keys up in a map that is in the cache, the last one first. */
 static __always_inline unsigned long
 gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
 		  const siphash_key_t *seed, const void *keys, void *vals,
@@ -523,27 +566,29 @@ gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
 	const u32 stride = gomap_key_stride(m, kind);
 	const u32 size = gomap_val_size(m, kind);
 	unsigned long found = 0;
-	unsigned int i;
 
-	for (i = 0; i < n; i++, keys += stride, vals += size) {
-		int hit = gomap_read(m, d, seed, keys, GOMAP_VALUE, vals, kind);
+	while (n--) {
+		const void *key = keys + n * stride;
+		void *val = vals + n * size;
+		int hit;
 
+		hit = gomap_read(m, d, seed, key, GOMAP_VALUE, val, true, kind);
 		if (unlikely(hit < 0))
-			hit = gomap_get_slowly(m, keys, vals);
+			hit = gomap_get_slowly(m, key, val);
 		else if (unlikely(!hit))
-			gomap_zero(vals, size);
-		found |= (unsigned long)hit << i;
+			gomap_zero(val, size);
+		found = found << 1 | hit;
 	}
 	return found;
 }
 
-/* And elsewhere: what they need arrives at the same time. */
+/* And elsewhere up to GOMAP_FLIGHT: what they need arrives at the same time. */
 static __always_inline unsigned long
-gomap_do_get_far(const struct gomap *m, const struct gomap_dir *d,
-		 const siphash_key_t *seed, const void *keys, void *vals,
-		 unsigned int n, enum gomap_kind kind)
+gomap_do_get_flight(const struct gomap *m, const struct gomap_dir *d,
+		    const siphash_key_t *seed, const void *keys, void *vals,
+		    unsigned int n, enum gomap_kind kind)
 {
-	/* The first step sets all of them. */
+	/* Nothing is read of them that no step has set. */
 	struct gomap_flight flights[GOMAP_FLIGHT] __uninitialized;
 	const u32 stride = gomap_key_stride(m, kind);
 	const u32 size = gomap_val_size(m, kind);
@@ -564,10 +609,28 @@ gomap_do_get_far(const struct gomap *m, const struct gomap_dir *d,
 	return found;
 }
 
-/* Look up to GOMAP_FLIGHT keys up. Return a bitmap of those that are there. */
 static __always_inline unsigned long
-gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
-		    unsigned int n, enum gomap_kind kind)
+gomap_do_get_far(const struct gomap *m, const struct gomap_dir *d,
+		 const siphash_key_t *seed, const void *keys, void *vals,
+		 unsigned int n, enum gomap_kind kind)
+{
+	const u32 stride = gomap_key_stride(m, kind);
+	const u32 size = gomap_val_size(m, kind);
+	unsigned long found = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i += GOMAP_FLIGHT)
+		found |= gomap_do_get_flight(m, d, seed, keys + i * stride,
+					     vals + i * size,
+					     min(n - i, GOMAP_FLIGHT),
+					     kind) << i;
+	return found;
+}
+
+/* Look up to BITS_PER_LONG keys up. Return a bitmap of those that are there. */
+static __always_inline unsigned long
+gomap_do_get_part(const struct gomap *m, const void *keys, void *vals,
+		  unsigned int n, enum gomap_kind kind)
 {
 	const struct gomap_dir *d;
 	unsigned long found;
@@ -576,7 +639,7 @@ gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
 	rcu_read_lock();
 	d = rcu_dereference(m->dir);
 	seed = gomap_seed(d, kind);
-	if (gomap_is_near(d))
+	if (gomap_is_near(m, d, kind))
 		found = gomap_do_get_near(m, d, &seed, keys, vals, n, kind);
 	else
 		found = gomap_do_get_far(m, d, &seed, keys, vals, n, kind);
@@ -584,24 +647,21 @@ gomap_do_get_flight(const struct gomap *m, const void *keys, void *vals,
 	return found;
 }
 
-GOMAP_DEFINE_KINDS(unsigned long, gomap_do_get_flight,
+GOMAP_DEFINE_KINDS(unsigned long, gomap_do_get_part,
 		   (const struct gomap *m, const void *keys, void *vals,
 		    unsigned int n), m, keys, vals, n)
 
-static unsigned long gomap_get_flight(const struct gomap *m, const void *keys,
-				      void *vals, unsigned int n)
+static unsigned long gomap_get_part(const struct gomap *m, const void *keys,
+				    void *vals, unsigned int n)
 {
-	return GOMAP_CALL_KIND(m, gomap_do_get_flight, m, keys, vals, n);
+	return GOMAP_CALL_KIND(m, gomap_do_get_part, m, keys, vals, n);
 }
 
-/* Part of a bitmap, from a multiple of GOMAP_FLIGHT on, which divides a word. */
-static void gomap_set_found(unsigned long *found, unsigned int from,
-			    unsigned int n, unsigned long hits)
+/* Set the first @n bits of a word of a bitmap; those behind are the caller's. */
+static void gomap_set_found(unsigned long *word, unsigned long hits,
+			    unsigned int n)
 {
-	unsigned long *word = &found[BIT_WORD(from)];
-	unsigned int shift = from % BITS_PER_LONG;
-
-	*word = (*word & ~(GENMASK(n - 1, 0) << shift)) | hits << shift;
+	*word = (*word & ~GENMASK(n - 1, 0)) | hits;
 }
 
 /**
@@ -632,13 +692,13 @@ unsigned int gomap_get_many(const struct gomap *m, const void *keys,
 		return 0;
 	}
 	for (from = 0; from < n; from += part) {
-		part = min_t(unsigned int, n - from, GOMAP_FLIGHT);
-		hits = gomap_get_flight(m, keys, vals, part);
+		part = min(n - from, (unsigned int)BITS_PER_LONG);
+		hits = gomap_get_part(m, keys, vals, part);
 		nr += hweight_long(hits);
 		keys += part * gomap_key_stride(m, m->kind);
 		vals += part * m->val_size;
 		if (found)
-			gomap_set_found(found, from, part, hits);
+			gomap_set_found(&found[BIT_WORD(from)], hits, part);
 	}
 	return nr;
 }

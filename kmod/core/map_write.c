@@ -71,7 +71,7 @@ static __always_inline void gomap_add_to(const struct gomap *m, void *val,
 enum gomap_tried {
 	GOMAP_AGAIN = 1,	/* to begin again from the directory */
 	GOMAP_LOW,		/* stored; the table will have to split soon */
-	GOMAP_ELSEWHERE,	/* the first group of the search does not decide */
+	GOMAP_ELSEWHERE,	/* gomap_store_first() only: it does not decide */
 };
 
 /* Within the sequence count. A @fresh slot has no value yet. */
@@ -248,7 +248,8 @@ static __always_inline int gomap_store_in(struct gomap *m,
 
 /*
  * Store into the first group of the search, which is what most stores come to:
- * the key is there, or is absent and goes there. Return as gomap_try_store().
+ * the key is there, or is absent and goes there. Return as gomap_try_store(), or
+ * GOMAP_ELSEWHERE.
  */
 static __always_inline int gomap_store_first(struct gomap *m,
 					     struct gomap_table *t,
@@ -290,7 +291,10 @@ static __always_inline int gomap_store_first(struct gomap *m,
 	return gomap_inserted(m, t, false);
 }
 
-/* The same anywhere in the table, without memory for growth. */
+/*
+ * The same anywhere in the table, without memory for growth. For keys of a known
+ * size: others have no first try that would come here.
+ */
 static __always_inline int gomap_do_store_in(struct gomap *m,
 					     struct gomap_table *t,
 					     const void *data, u64 hash,
@@ -328,7 +332,7 @@ static __always_inline int gomap_store_nearest(struct gomap *m,
 		struct gomap_store copy = *st;
 
 		ret = gomap_store_elsewhere(m, t, k->data, k->hash, &copy);
-		st->delta = copy.delta;
+		*st = copy;
 	}
 	return ret;
 }
