@@ -138,14 +138,14 @@ static void directory_runs(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, gmt_put(m, key_under(nr * nr, 16, nr),
 						 nr, GOMAP_NEW));
 	d = rcu_dereference_protected(m->dir, true);
-	KUNIT_EXPECT_GE(test, d->depth, 5UL);
+	KUNIT_EXPECT_GE(test, d->depth, 5U);
 	end = 1UL << d->depth;
 	for (i = 0; i < end; i += run) {
 		struct gomap_table *t =
 			gomap_word_table(gomap_word(&gomap_entries(d)[i]));
 
 		KUNIT_ASSERT_NOT_NULL(test, t);
-		KUNIT_ASSERT_LE(test, (unsigned long)t->depth, d->depth);
+		KUNIT_ASSERT_LE(test, (u32)t->depth, d->depth);
 		run = 1UL << (d->depth - t->depth);
 		KUNIT_ASSERT_EQ(test, t->prefix,
 				(u64)i << 1 << (63 - d->depth));

@@ -33,6 +33,7 @@ extern struct kunit_suite gomap_writers_suite;
 extern struct kunit_suite gomap_dir_suite;
 extern struct kunit_suite gomap_large_suite;
 extern struct kunit_suite gomap_stock_suite;
+extern struct kunit_suite gomap_first_suite;
 extern struct kunit_suite gomap_dir_race_suite;
 
 /* Full-size tables of the real geometry. */

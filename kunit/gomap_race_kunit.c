@@ -26,7 +26,7 @@
 #define TIDE		2048
 #define IDS		(STAY + TIDE)
 
-#define SCAN_BATCH	16
+#define BATCH		20
 #define MAX_VAL		256
 
 /* Operations of a writer between the turns of its tide. */
@@ -118,9 +118,9 @@ struct side {
 	u32 floor[STAY];
 	DECLARE_BITMAP(seen, STAY);
 	struct gomap_iter it;
-	u8 val[SCAN_BATCH * MAX_VAL];
-	u8 keys[SCAN_BATCH * GOMAP_MAX_KEY_SIZE];
-	u32 lens[SCAN_BATCH];
+	u8 val[BATCH * MAX_VAL];
+	u8 keys[BATCH * GOMAP_MAX_KEY_SIZE];
+	u32 lens[BATCH];
 };
 
 static struct side *side_new(struct kunit *test, struct race *race, u32 nr,
@@ -270,31 +270,43 @@ static void read_one(struct side *side, u32 id)
 		atomic_inc(&race->missed);
 }
 
+/* Of a batch every fourth need not be there. */
+static u32 many_id(u32 first, u32 i)
+{
+	return i % 4 ? (first + i) % STAY : STAY + (first + i) % TIDE;
+}
+
 static void read_many(struct side *side)
 {
+	u32 i, first = gmt_below(&side->rnd, STAY), floor[BATCH];
+	struct gomap_bytes bytes[BATCH];
 	struct race *race = side->race;
-	struct gmt_key k[4];
-	struct gomap_bytes bytes[ARRAY_SIZE(k)];
-	u32 i, first = gmt_below(&side->rnd, STAY), floor[ARRAY_SIZE(k)];
+	DECLARE_BITMAP(found, BATCH);
+	struct gmt_key k;
 
-	for (i = 0; i < ARRAY_SIZE(k); i++) {
-		u32 id = (first + i) % STAY;
+	for (i = 0; i < BATCH; i++) {
+		u8 *key = side->keys + i * race->p->key_size;
+		u32 id = many_id(first, i);
 
-		floor[i] = floor_of(race, id);
-		gmt_key_of(race->p, &k[i], id);
-		bytes[i] = k[i].bytes;
-		memcpy(side->keys + i * race->p->key_size, k[i].data,
-		       race->p->key_size);
+		floor[i] = id < STAY ? floor_of(race, id) : 0;
+		gmt_key_of(race->p, &k, id);
+		memcpy(key, k.data, race->p->key_size);
+		bytes[i].data = key;
+		bytes[i].len = k.bytes.len;
 	}
-	if (gomap_get_many(race->m, race->p->flags & GOMAP_BYTES ?
-			   (void *)bytes : side->keys, side->val, NULL,
-			   ARRAY_SIZE(k)) != ARRAY_SIZE(k)) {
-		atomic_inc(&race->missed);
-		return;
+	/* For who interrupts: one in the middle. */
+	WRITE_ONCE(side->hot, many_id(first, BATCH / 2));
+	gomap_get_many(race->m, race->p->flags & GOMAP_BYTES ?
+		       (void *)bytes : side->keys, side->val, found, BATCH);
+	for (i = 0; i < BATCH; i++) {
+		u32 id = many_id(first, i);
+
+		if (test_bit(i, found))
+			saw(side, id, side->val + i * race->p->val_size,
+			    floor[i]);
+		else if (id < STAY)
+			atomic_inc(&race->missed);
 	}
-	for (i = 0; i < ARRAY_SIZE(k); i++)
-		saw(side, (first + i) % STAY,
-		    side->val + i * race->p->val_size, floor[i]);
 }
 
 static void walk_begin(struct side *side)
@@ -354,7 +366,7 @@ static void scan(struct side *side)
 	walk_begin(side);
 	gomap_cursor_init(&c);
 	while ((n = gomap_scan(side->race->m, &c, side->keys, side->lens,
-			       side->val, SCAN_BATCH)) > 0) {
+			       side->val, BATCH)) > 0) {
 		for (i = 0; i < n; i++)
 			walk_saw(side, side->keys + i * p->key_size,
 				 p->flags & GOMAP_BYTES ? side->lens[i] :
