@@ -238,6 +238,15 @@ static __always_inline unsigned long gomap_first_offset(u64 match,
 			  (__ffs64(match) - 7) * (size / 8);
 }
 
+/*
+ * A control word with its first empty byte filled, which @empty says. That is
+ * nothing but the high bit before.
+ */
+static inline u64 gomap_fill_first(u64 ctrl, u64 empty, u64 h2)
+{
+	return ctrl ^ (GOMAP_EMPTY | h2) << (__ffs64(empty) - 7);
+}
+
 static inline u8 gomap_ctrl_byte(const struct gomap_table *t, u32 slot)
 {
 	return READ_ONCE(t->ctrl[slot / GOMAP_GROUP]) >>

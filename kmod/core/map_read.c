@@ -315,7 +315,8 @@ static __always_inline int gomap_read_one(const struct gomap *m,
 	rcu_read_lock();
 	d = rcu_dereference(m->dir);
 	seed = gomap_seed(d, kind);
-	found = gomap_read(m, d, &seed, key, what, dst, gomap_is_near(m, d, kind), kind);
+	found = gomap_read(m, d, &seed, key, what, dst,
+			   gomap_is_near(m, d, kind), kind);
 	rcu_read_unlock();
 	return found;
 }
@@ -324,16 +325,28 @@ static __always_inline int gomap_read_one(const struct gomap *m,
  * Not in line: what this needs would cost the others a stack frame. For kinds of
  * which gomap_read() may return -1, so a key is @key_size bytes.
  */
-static noinline bool gomap_get_slowly(const struct gomap *m, const void *key,
-				      void *val)
+static noinline bool gomap_read_slowly(const struct gomap *m, const void *key,
+				       enum gomap_what what, void *dst)
 {
 	bool found;
 
 	rcu_read_lock();
-	found = gomap_search(m, key, m->key_size, GOMAP_VALUE, val);
+	found = gomap_search(m, key, m->key_size, what, dst);
 	rcu_read_unlock();
+	if (!found && what == GOMAP_VALUE)
+		memset(dst, 0, m->val_size);
+	return found;
+}
+
+/* What is left to do for a value after gomap_read() has returned @found. */
+static __always_inline bool gomap_got(const struct gomap *m, const void *key,
+				      void *val, int found,
+				      enum gomap_kind kind)
+{
+	if (unlikely(found < 0))
+		return gomap_read_slowly(m, key, GOMAP_VALUE, val);
 	if (!found)
-		memset(val, 0, m->val_size);
+		gomap_zero(val, gomap_val_size(m, kind));
 	return found;
 }
 
@@ -341,13 +354,8 @@ static __always_inline bool gomap_do_get(const struct gomap *m,
 					 const void *key, void *val,
 					 enum gomap_kind kind)
 {
-	int found = gomap_read_one(m, key, GOMAP_VALUE, val, kind);
-
-	if (unlikely(found < 0))
-		return gomap_get_slowly(m, key, val);
-	if (!found)
-		gomap_zero(val, gomap_val_size(m, kind));
-	return found;
+	return gomap_got(m, key, val,
+			 gomap_read_one(m, key, GOMAP_VALUE, val, kind), kind);
 }
 
 GOMAP_DEFINE_KINDS(bool, gomap_do_get,
@@ -371,24 +379,15 @@ bool gomap_get(const struct gomap *m, const void *key, void *val)
 }
 EXPORT_SYMBOL_NS_GPL(gomap_get, GOCHAN_NS);
 
-static noinline bool gomap_contains_slowly(const struct gomap *m,
-					   const void *key)
-{
-	bool found;
-
-	rcu_read_lock();
-	found = gomap_search(m, key, m->key_size, GOMAP_NOTHING, NULL);
-	rcu_read_unlock();
-	return found;
-}
-
 static __always_inline bool gomap_do_contains(const struct gomap *m,
 					      const void *key,
 					      enum gomap_kind kind)
 {
 	int found = gomap_read_one(m, key, GOMAP_NOTHING, NULL, kind);
 
-	return unlikely(found < 0) ? gomap_contains_slowly(m, key) : found;
+	if (unlikely(found < 0))
+		return gomap_read_slowly(m, key, GOMAP_NOTHING, NULL);
+	return found;
 }
 
 GOMAP_DEFINE_KINDS(bool, gomap_do_contains,
@@ -573,11 +572,7 @@ gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
 		int hit;
 
 		hit = gomap_read(m, d, seed, key, GOMAP_VALUE, val, true, kind);
-		if (unlikely(hit < 0))
-			hit = gomap_get_slowly(m, key, val);
-		else if (unlikely(!hit))
-			gomap_zero(val, size);
-		found = found << 1 | hit;
+		found = found << 1 | gomap_got(m, key, val, hit, kind);
 	}
 	return found;
 }

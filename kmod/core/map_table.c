@@ -115,7 +115,7 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 					    enum gomap_kind kind)
 {
 	const size_t size = gomap_slot_size(m, kind);
-	size_t group = (hash >> 7) & mask, step = 0, bit;
+	size_t group = gomap_first_group(hash, mask), step = 0;
 	u64 word = ctrl[group], vacant;
 
 	while (unlikely(!(vacant = gomap_match_free(word)))) {
@@ -123,11 +123,9 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 		group = (group + ++step) & mask;
 		word = ctrl[group];
 	}
-	bit = __ffs64(vacant) & ~7UL;
-	/* From EMPTY, which is nothing but the high bit. */
-	ctrl[group] = word ^ (GOMAP_EMPTY | gomap_h2(hash)) << bit;
-	gomap_copy(slots + (group * 8 * GOMAP_GROUP + bit) / 8 * size, from,
-		   size);
+	ctrl[group] = gomap_fill_first(word, vacant, gomap_h2(hash));
+	gomap_copy(slots + group * GOMAP_GROUP * size +
+		   gomap_first_offset(vacant, size), from, size);
 }
 
 /*

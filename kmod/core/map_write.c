@@ -284,9 +284,8 @@ static __always_inline int gomap_store_first(struct gomap *m,
 	write_seqcount_begin(&t->seq);
 	gomap_store_key(m, slot, k, kind);
 	gomap_store_val(m, slot, st, true, kind);
-	/* From EMPTY, which is nothing but the high bit. */
-	WRITE_ONCE(t->ctrl[group], ctrl ^ (GOMAP_EMPTY | gomap_h2(k->hash)) <<
-				   (__ffs64(empty) - 7));
+	WRITE_ONCE(t->ctrl[group],
+		   gomap_fill_first(ctrl, empty, gomap_h2(k->hash)));
 	write_seqcount_end(&t->seq);
 	return gomap_inserted(m, t, false);
 }
