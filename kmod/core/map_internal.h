@@ -8,19 +8,20 @@
  *	gomap.dir -> gomap_dir {seed, shift} gomap_entry[1 << depth]
  *	                                       |  the top bits of the hash
  *	                                       v
- *	             gomap_table {lock, seq, slots} ctrl[groups] passed[groups]
+ *	             passed[groups] gomap_table {lock, seq, slots} ctrl[groups]
  *	                                       |      8 control bytes a word
  *	                                       v
  *	             slot[8 * groups]: key, value
  *
  *	A group is a control word and the 8 slots of the same number. A table
- *	has 1 to 128 groups; the control words follow its header, the slots are
- *	an allocation of their own: together they would be a little more than a
- *	power of two, which kmalloc would almost double. A directory entry has
- *	the table's address with the log2 of its groups in the low 3 bits, and
- *	that of its slots: a lookup in a map larger than the cache fetches
- *	header, control word and slots at the same time, where one after the
- *	other would be three cache misses.
+ *	has 1 to 128 groups; the control words follow its header, and in front
+ *	of it, where its place does not depend on their number, is what
+ *	gomap_passed() returns. The slots are an allocation of their own:
+ *	together they would be a little more than a power of two, which kmalloc
+ *	would almost double. A directory entry has the table's address with the
+ *	log2 of its groups in the low 3 bits, and that of its slots: a lookup in
+ *	a map larger than the cache fetches header, control word and slots at
+ *	the same time, where one after the other would be three cache misses.
  *
  *	A table covers the hashes that begin with the @depth top bits of its
  *	@prefix, and a run of 1 << (gomap_dir.depth - gomap_table.depth) entries
@@ -126,8 +127,7 @@
  * @refs: references: the directory's and the iterators'
  * @rcu: frees the table
  * @next: links the tables of gomap.pool; protected by gomap.lock
- * @ctrl: control words; byte i, from the least significant, is for slot i. What
- *	gomap_passed() returns is behind them.
+ * @ctrl: control words; byte i, from the least significant, is for slot i
  */
 struct gomap_table {
 	seqcount_spinlock_t seq;
@@ -274,14 +274,11 @@ static inline u64 gomap_h2(u64 hash)
  * a bit for each class. Bits stay until the table is replaced or wiped: where
  * entries come and go for long, more searches go on than have to.
  *
- * This is looked at where there is no empty slot only. Doing so always, without a
- * branch that nobody can predict, is faster still in tables that full, by a third
- * at 100,000 entries; but it costs those half full a cache line, which was as much
- * at 4 million.
+ * The byte of the first group is the last one in front of the table.
  */
-static inline u8 *gomap_passed(const u64 *ctrl, u32 mask)
+static inline u8 *gomap_passed(const u64 *ctrl, unsigned long group)
 {
-	return (u8 *)&ctrl[mask + 1];
+	return (u8 *)ctrl - offsetof(struct gomap_table, ctrl) - 1 - group;
 }
 
 static inline u32 gomap_class(u64 hash)
@@ -335,10 +332,16 @@ static inline u32 gomap_mask(const struct gomap_table *t)
 	return (1U << t->shift) - 1;
 }
 
-/* A control word, and a byte of gomap_passed(), for each group. */
+/* Bytes in front of a table, one a group; what follows them is aligned. */
+static inline size_t gomap_passed_size(u32 shift)
+{
+	return ALIGN(1UL << shift, sizeof(u64));
+}
+
 static inline size_t gomap_table_size(u32 shift)
 {
-	return sizeof(struct gomap_table) + ((sizeof(u64) + 1) << shift);
+	return gomap_passed_size(shift) + sizeof(struct gomap_table) +
+	       (sizeof(u64) << shift);
 }
 
 /*

@@ -498,11 +498,11 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 }
 
 /* Does a search end with a group, which has the control word @ctrl? */
-static __always_inline bool gomap_ends(const struct gomap_table *t, u32 mask,
-				       u32 group, u64 ctrl, u64 hash)
+static __always_inline bool gomap_ends(const struct gomap_table *t,
+				       unsigned long group, u64 ctrl, u64 hash)
 {
 	return likely(gomap_match_empty(ctrl)) ||
-	       !(READ_ONCE(gomap_passed(t->ctrl, mask)[group]) >>
+	       !(READ_ONCE(*gomap_passed(t->ctrl, group)) >>
 		 gomap_class(hash) & 1);
 }
 
@@ -531,7 +531,7 @@ static __always_inline int gomap_find(const struct gomap *m,
 			if (likely(gomap_slot_has(m, t, slot, k, seq, kind)))
 				return nr;
 		}
-		if (likely(gomap_ends(t, mask, p.group, ctrl, k->hash)))
+		if (likely(gomap_ends(t, p.group, ctrl, k->hash)))
 			break;
 	}
 	return -1;

@@ -156,8 +156,7 @@ gomap_look(const struct gomap *m, const struct gomap_table *t,
 			gomap_first_offset(match, gomap_slot_size(m, kind));
 		return GOMAP_HERE;
 	}
-	return gomap_ends(t, gomap_mask(t), group, ctrl, hash) ? GOMAP_ABSENT :
-								 GOMAP_FURTHER;
+	return gomap_ends(t, group, ctrl, hash) ? GOMAP_ABSENT : GOMAP_FURTHER;
 }
 
 /* Read that slot. Return whether it has the key. */

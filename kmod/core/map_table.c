@@ -47,20 +47,21 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp)
 {
 	struct gomap_table *t;
-	void *slots;
+	void *base, *slots;
 
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= GOMAP_SHIFT_MASK);
 	BUILD_BUG_ON(GOMAP_MAX_SHIFT > GOMAP_SHIFT_MASK);
 
-	t = gomap_mem_alloc(m, gomap_table_size(shift), gfp);
-	if (!t)
+	base = gomap_mem_alloc(m, gomap_table_size(shift), gfp);
+	if (!base)
 		return NULL;
 	/* The slots of entries only are ever looked at. */
 	slots = gomap_mem_alloc(m, gomap_slots(shift) * m->slot_size, gfp);
 	if (!slots) {
-		kvfree(t);
+		kvfree(base);
 		return NULL;
 	}
+	t = base + gomap_passed_size(shift);
 	memset(t, 0, offsetof(struct gomap_table, ctrl));
 	t->slots = slots;
 	spin_lock_init(&t->lock);
@@ -78,7 +79,7 @@ void gomap_table_free(struct gomap_table *t)
 	if (!t)
 		return;
 	kvfree(t->slots);
-	kvfree(t);
+	kvfree((void *)t - gomap_passed_size(t->shift));
 }
 
 static void gomap_table_free_rcu(struct rcu_head *rcu)
@@ -119,7 +120,7 @@ static __always_inline void gomap_move_slot(const struct gomap *m, u64 *ctrl,
 	u64 word = ctrl[group], vacant;
 
 	while (unlikely(!(vacant = gomap_match_free(word)))) {
-		gomap_passed(ctrl, mask)[group] |= 1 << gomap_class(hash);
+		*gomap_passed(ctrl, group) |= 1 << gomap_class(hash);
 		group = (group + ++step) & mask;
 		word = ctrl[group];
 	}

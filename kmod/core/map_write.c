@@ -159,11 +159,12 @@ static __always_inline void gomap_note_passed(struct gomap_table *t, u64 hash,
 {
 	u32 mask = gomap_mask(t);
 	struct gomap_probe p = gomap_probe_start(hash, mask);
-	u8 *passed = gomap_passed(t->ctrl, mask);
 
-	for (; unlikely(p.group != group); gomap_probe_next(&p, mask))
-		WRITE_ONCE(passed[p.group],
-			   passed[p.group] | 1 << gomap_class(hash));
+	for (; unlikely(p.group != group); gomap_probe_next(&p, mask)) {
+		u8 *passed = gomap_passed(t->ctrl, p.group);
+
+		WRITE_ONCE(*passed, *passed | 1 << gomap_class(hash));
+	}
 }
 
 /*
