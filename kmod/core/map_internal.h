@@ -103,6 +103,13 @@
  */
 #define GOMAP_STOCK		2
 
+/*
+ * A table that may fill fewer slots than this is dense: of a full-size one more
+ * than 5/8 are taken, and so an eighth or more of its groups are full. In one of
+ * the smaller ones, which are in the cache anyway, it may be less.
+ */
+#define GOMAP_DENSE		256
+
 /* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
 #define GOMAP_EMPTY		0x80
 #define GOMAP_DELETED		0xfe
@@ -279,6 +286,16 @@ static inline u64 gomap_h2(u64 hash)
 static inline u8 *gomap_passed(const u64 *ctrl, unsigned long group)
 {
 	return (u8 *)ctrl - offsetof(struct gomap_table, ctrl) - 1 - group;
+}
+
+/*
+ * Is it better to look at the passed byte at once than at empty slots first? That
+ * saves a branch which nobody can predict if many groups are full, a third of the
+ * time of a lookup, but costs a cache line.
+ */
+static inline bool gomap_is_dense(const struct gomap_table *t)
+{
+	return READ_ONCE(t->growth_left) < GOMAP_DENSE;
 }
 
 static inline u32 gomap_class(u64 hash)

@@ -501,8 +501,9 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 static __always_inline bool gomap_ends(const struct gomap_table *t,
 				       unsigned long group, u64 ctrl, u64 hash)
 {
-	return likely(gomap_match_empty(ctrl)) ||
-	       !(READ_ONCE(*gomap_passed(t->ctrl, group)) >>
+	if (!gomap_is_dense(t) && likely(gomap_match_empty(ctrl)))
+		return true;
+	return !(READ_ONCE(*gomap_passed(t->ctrl, group)) >>
 		 gomap_class(hash) & 1);
 }
 
