@@ -19,13 +19,16 @@ table=$OUT/bench.tsv
 work=$OUT/bench
 rounds=${BENCH_ROUNDS:-5}
 
-# What a tier takes. One instruction is one nanosecond for a counted guest,
+# What a tier takes. Its parts take turns, each turn a rehearsal and so many of
+# the rounds; the native one takes as many turns as rounds, because what else the
+# machine does changes from minute to minute. One instruction is one nanosecond for a counted guest,
 # which is emulated and slow: there, large sizes only show the dearest insert.
 native() {
 	kernel=$("$SCRIPTS/build-kernel.sh" uml)
 	build=$("$SCRIPTS/build-modules.sh" bench-native "$kernel" ARCH=um)
 	boot=(--kernel "$kernel/linux" --uml --memory 3G)
-	parameters="rounds=$rounds max_n=${BENCH_MAX_N:-4000000}"
+	turns=$rounds
+	parameters="rounds=1 max_n=${BENCH_MAX_N:-4000000}"
 	parts=(module go absl)
 }
 
@@ -137,45 +140,78 @@ run_reference() {
 		make -C "$REPO/tools/bench/ref" "OUTPUT=$work/ref" "$1" ||
 		die "the reference does not build; fix what the log shows"
 	say "native: $1's own maps and channels, in user space"
-	"$work/ref/$1" "$rounds" "${BENCH_MAX_N:-4000000}" ||
+	"$work/ref/$1" 1 "${BENCH_MAX_N:-4000000}" ||
 		die "the reference of $1 failed"
 }
 
-# to_rows TIER FILE: the results in FILE as rows of the table.
+# to_rows TIER FILE: the results in FILE as rows of the table; of a result that
+# is there once a turn, the median.
 to_rows() {
 	awk -F '\t' -v OFS='\t' -v tier="$1" '
+		function median(key,	n, i, j, v, x) {
+			n = split(values[key], v, OFS)
+			for (i = 2; i <= n; i++) {
+				x = v[i]
+				for (j = i; j > 1 && v[j - 1] + 0 > x + 0; j--)
+					v[j] = v[j - 1]
+				v[j] = x
+			}
+			return v[int(n / 2) + 1]
+		}
 		NF == 4 {
 			$0 = "map" OFS $0
 		}
 		NF == 5 {
-			unit = tier == "counted" ? "insn" : "ns"
-			if ($4 ~ /^bytes/)
-				unit = "B"
-			print tier, $1, $2, $3, $4, $5, unit
-			rows++
+			key = $1 OFS $2 OFS $3 OFS $4
+			if (!(key in values)) {
+				keys[++rows] = key
+				values[key] = $5
+			} else {
+				values[key] = values[key] OFS $5
+			}
 		}
-		END { exit !rows }' "$2" ||
+		END {
+			for (row = 1; row <= rows; row++) {
+				key = keys[row]
+				split(key, part, OFS)
+				unit = tier == "counted" ? "insn" : "ns"
+				if (part[4] ~ /^bytes/)
+					unit = "B"
+				print tier, key, median(key), unit
+			}
+			exit !rows
+		}' "$2" ||
 		die "no results came from the $1 tier, output in $2"
+}
+
+# run_parts TIER PART...: each of them once; the results are printed.
+run_parts() {
+	local tier=$1 part programs=()
+	shift
+
+	for part; do
+		case $part in
+		module)	run_module "$tier" ;;
+		go | absl) run_reference "$part" ;;
+		*)	programs+=("$part") ;;
+		esac
+	done
+	[ ${#programs[@]} = 0 ] || run_programs "$tier" "${programs[@]}"
 }
 
 # run_tier TIER [PART]...: its rows are printed; everything else is progress.
 run_tier() {
-	local tier=$1 output=$work/$1.output part programs=()
+	local tier=$1 output=$work/$1.output turn turns=1
 	local kernel build boot parameters parts
 	shift
 
 	"$tier"
 	[ $# -gt 0 ] || set -- "${parts[@]}"
 	: >"$output"
-	for part; do
-		case $part in
-		module)	run_module "$tier" >>"$output" ;;
-		go | absl) run_reference "$part" >>"$output" ;;
-		*)	programs+=("$part") ;;
-		esac
+	for ((turn = 1; turn <= turns; turn++)); do
+		[ "$turns" = 1 ] || say "$tier: turn $turn of $turns"
+		run_parts "$tier" "$@" >>"$output"
 	done
-	[ ${#programs[@]} = 0 ] ||
-		run_programs "$tier" "${programs[@]}" >>"$output"
 	to_rows "$tier" "$output"
 }
 
@@ -205,5 +241,5 @@ if have gnuplot; then
 else
 	echo "SKIP plots: gnuplot is not installed"
 fi
-grep -hE '^(SKIP|NOTE)' "$work"/*.output || true
+grep -hE '^(SKIP|NOTE)' "$work"/*.output | sort -u || true
 say "results in $table"
