@@ -28,13 +28,17 @@ COMPARISONS = """
 # suite ours                          peer                         is     goals
 map   gomap/hit                     rhashtable*/hit              faster native:8:1 native:64:1 native:1000000-:2 native:1000-:1.5
 map   gomap/hit                     absl/hit                     cost   native:1000000:1.15
+map   gomap/hit                     absl/hit_by_call             cost
+map   gomap/hit                     bare/hit                     cost
 map   gomap/hit                     hlist/hit                    faster
 map   gomap/hit                     xarray/hit                   faster
 map   gomap/hit                     go/hit                       faster
 map   gomap/miss                    rhashtable*/miss             faster native:1000-:1.5
 map   gomap/miss                    absl/miss                    cost
+map   gomap/miss                    bare/miss                    cost
 map   gomap/get_many                rhashtable*/hit              faster native:1000000-:3.5
 map   gomap/get_many                absl/hit                     faster native:1000000-:2
+map   gomap/get_many                bare/get_many                cost
 map   gomap/overwrite               rhashtable*/overwrite        faster
 map   gomap/insert                  rhashtable*/insert           faster native:1000-:4
 map   gomap/insert                  absl/insert                  cost

@@ -5,8 +5,9 @@
 # (nanoseconds), counted (instructions) and smp (nanoseconds, two processors),
 # write out/bench.tsv, compare with the goals and draw out/map-*.svg. A part is
 # "module", which measures inside the kernel, or a program of tools/bench, or
-# "go" or "absl", which measure their own maps and channels in user space; without
-# any, all parts of the tier run:
+# "go" or "absl", which measure their own maps and channels in user space, or
+# "bare", a table with nothing but what a lookup takes; without any, all parts of
+# the tier run:
 #
 #   bench.sh counted/chan native/go,absl
 #
@@ -29,7 +30,7 @@ native() {
 	boot=(--kernel "$kernel/linux" --uml --memory 3G)
 	turns=$rounds
 	parameters="rounds=1 max_n=${BENCH_MAX_N:-4000000}"
-	parts=(module go absl)
+	parts=(module go absl bare)
 }
 
 counted() {
@@ -109,6 +110,7 @@ reference_missing() {
 
 	case $1 in
 	go)	have go || echo "Go is not installed, $advice" ;;
+	bare)	have g++ || echo "g++ is not installed, $advice" ;;
 	absl)	have g++ && have pkg-config &&
 			pkg-config --exists absl_flat_hash_map ||
 			echo "absl is not installed, $advice" ;;
@@ -139,7 +141,7 @@ run_reference() {
 	run_logged "build $1's reference" "$LOGS/build-bench-$1.log" \
 		make -C "$REPO/tools/bench/ref" "OUTPUT=$work/ref" "$1" ||
 		die "the reference does not build; fix what the log shows"
-	say "native: $1's own maps and channels, in user space"
+	say "native: $1, in user space"
 	"$work/ref/$1" 1 "${BENCH_MAX_N:-4000000}" ||
 		die "the reference of $1 failed"
 }
@@ -192,7 +194,7 @@ run_parts() {
 	for part; do
 		case $part in
 		module)	run_module "$tier" ;;
-		go | absl) run_reference "$part" ;;
+		go | absl | bare) run_reference "$part" ;;
 		*)	programs+=("$part") ;;
 		esac
 	done
