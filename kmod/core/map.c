@@ -2,11 +2,11 @@
 /*
  * Maps: making them, and what can be said about one as a whole.
  *
- * The parts of a map's code: map_read.c lookups; map_write.c inserts; map_take.c
- * deletes; map_table.c tables and how one replaces another; map_dir.c the same
- * for directories; map_grow.c growth and reservations; map_shrink.c shrinking,
- * clearing, destroying; map_iter.c iteration; map_check.c the invariants, for
- * tests.
+ * The parts of a map's code: map_read.c lookups; map_many.c those of many keys;
+ * map_write.c inserts; map_take.c deletes; map_table.c tables and how one replaces
+ * another; map_dir.c the same for directories; map_grow.c growth and reservations;
+ * map_shrink.c shrinking, clearing, destroying; map_iter.c iteration; map_check.c
+ * the invariants, for tests.
  *
  * Layout, lifetime and locks: map_internal.h. For users: include/linux/gomap.h.
  */
