@@ -10,6 +10,7 @@
 #include <linux/limits.h>
 #include <linux/log2.h>
 
+#include "../kmod/core/map_key.h"
 #include "gomap_kunit.h"
 
 /* A key whose search starts at @group; @nr tells it from others. */
@@ -455,6 +456,28 @@ static void passed_groups_are_noted(struct kunit *test)
 	}
 }
 
+/* With an empty slot, whatever went on behind a group has been removed. */
+static void searches_end_at_empty_slots(struct kunit *test)
+{
+	struct gomap *m = gmt_map(test, &composed, GMT_REAL, 14);
+	struct gomap_table *t;
+	u64 nr;
+
+	for (nr = 0; nr < 8; nr++)
+		KUNIT_ASSERT_EQ(test, 0, gmt_put_nowait(m, key_in(0, nr), nr));
+	t = gmt_table(m, 0);
+	KUNIT_ASSERT_TRUE(test, gomap_is_dense(t));
+	for (nr = 0; nr < 2; nr++)
+		*gomap_passed(t->ctrl, nr) = 0xff;
+	KUNIT_EXPECT_FALSE(test, gomap_ends(t, 0, t->ctrl[0], key_in(0, 99)));
+	KUNIT_EXPECT_TRUE(test, gomap_ends(t, 1, t->ctrl[1], key_in(1, 99)));
+	for (nr = 0; nr < 2; nr++)
+		*gomap_passed(t->ctrl, nr) = 0;
+	for (nr = 0; nr < 2; nr++)
+		KUNIT_EXPECT_TRUE(test, gomap_ends(t, nr, t->ctrl[nr],
+						   key_in(nr, 99)));
+}
+
 /*
  * Slots of new entries.
  */
@@ -627,6 +650,7 @@ static struct kunit_case rules_cases[] = {
 	KUNIT_CASE_PARAM(prune_before_growth, prune_gen_params),
 	KUNIT_CASE(pruning_moves_nothing),
 	KUNIT_CASE(passed_groups_are_noted),
+	KUNIT_CASE(searches_end_at_empty_slots),
 	KUNIT_CASE(new_entries_start_at_zero),
 	KUNIT_CASE(clear_removes_all),
 	KUNIT_CASE(seeds_of_maps_differ),

@@ -15,8 +15,8 @@
  *
  *	A group is a control word and the 8 slots of the same number. A table
  *	has 1 to 128 groups; the control words follow its header, and in front
- *	of it, where its place does not depend on their number, is what
- *	gomap_passed() returns. The slots are an allocation of their own:
+ *	of it, where its place does not depend on their number, a byte for each
+ *	group: see gomap_passed(). The slots are an allocation of their own:
  *	together they would be a little more than a power of two, which kmalloc
  *	would almost double. A directory entry has the table's address with the
  *	log2 of its groups in the low 3 bits, and that of its slots: a lookup in
@@ -105,10 +105,10 @@
 
 /*
  * A table that may fill fewer slots than this is dense: of a full-size one more
- * than 5/8 are taken, and so an eighth or more of its groups are full. In one of
- * the smaller ones, which are in the cache anyway, it may be less.
+ * than 5/8 are taken, and so an eighth or more of its groups are full. One of a
+ * quarter of that size or less always is; it is in the cache anyway.
  */
-#define GOMAP_DENSE		256
+#define GOMAP_DENSE		((GOMAP_GROUP << GOMAP_MAX_SHIFT) / 4)
 
 /* Control bytes; a byte with bit 7 clear is a full slot and 7 hash bits. */
 #define GOMAP_EMPTY		0x80
@@ -278,10 +278,11 @@ static inline u64 gomap_h2(u64 hash)
  * comes to a group without an empty slot in every fourth case if a table is three
  * quarters full, and need not go on if no entry of the same class has. The class
  * is three bits of the hash that no table of up to 128 groups uses; each group has
- * a bit for each class. Bits stay until the table is replaced or wiped: where
- * entries come and go for long, more searches go on than have to.
+ * a bit for each class. Bits stay until the table is replaced, pruned or wiped:
+ * where entries come and go, more searches go on than have to.
  *
- * The byte of the first group is the last one in front of the table.
+ * The byte of the first group is the last one in front of the table, that of the
+ * last group the first.
  */
 static inline u8 *gomap_passed(const u64 *ctrl, unsigned long group)
 {
@@ -289,9 +290,9 @@ static inline u8 *gomap_passed(const u64 *ctrl, unsigned long group)
 }
 
 /*
- * Is it better to look at the passed byte at once than at empty slots first? That
- * saves a branch which nobody can predict if many groups are full, a third of the
- * time of a lookup, but costs a cache line.
+ * Is it better to look at the passed byte first than at empty slots? That saves a
+ * branch which nobody can predict if many groups are full, a third of the time of
+ * a lookup, but costs a cache line. Either says only that a search ends.
  */
 static inline bool gomap_is_dense(const struct gomap_table *t)
 {

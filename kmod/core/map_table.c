@@ -39,6 +39,7 @@ static void gomap_clear_groups(struct gomap_table *t)
 
 	for (group = 0; group <= gomap_mask(t); group++)
 		WRITE_ONCE(t->ctrl[group], GOMAP_ALL_EMPTY);
+	/* The last group's byte is the first. */
 	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, gomap_mask(t) + 1);
 }
 
@@ -50,6 +51,8 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	void *base, *slots;
 
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= GOMAP_SHIFT_MASK);
+	/* What gomap_passed_size() returns is a multiple of it. */
+	BUILD_BUG_ON(sizeof(u64) <= GOMAP_SHIFT_MASK);
 	BUILD_BUG_ON(GOMAP_MAX_SHIFT > GOMAP_SHIFT_MASK);
 
 	base = gomap_mem_alloc(m, gomap_table_size(shift), gfp);
