@@ -319,6 +319,28 @@ static void tombstones_count_as_taken(struct kunit *test)
 	GMT_CHECK(test, m);
 }
 
+/* Is gomap_passed() right of a table from which nothing was removed since? */
+static void expect_passed(struct kunit *test, const struct gomap_table *t)
+{
+	u32 nr, mask = gomap_mask(t);
+	u8 passed[8] = { };
+
+	KUNIT_ASSERT_LT(test, mask, (u32)ARRAY_SIZE(passed));
+	for (nr = 0; nr < gomap_table_slots(t); nr++) {
+		u64 hash = ((const u64 *)t->slots)[2 * nr];
+		struct gomap_probe p = gomap_probe_start(hash, mask);
+
+		if (gomap_ctrl_byte(t, nr) & GOMAP_EMPTY)
+			continue;
+		KUNIT_ASSERT_EQ(test, hash & GOMAP_FULL,
+				gomap_ctrl_byte(t, nr));
+		for (; p.group != nr / GOMAP_GROUP; gomap_probe_next(&p, mask))
+			passed[p.group] |= 1 << gomap_class(hash);
+	}
+	for (nr = 0; nr <= mask; nr++)
+		KUNIT_EXPECT_EQ(test, passed[nr], *gomap_passed(t->ctrl, nr));
+}
+
 /*
  * Pruning. Group 0 is full, then some of it is deleted; the others fill the
  * table, and then one more key comes by that group or not.
@@ -369,6 +391,7 @@ static void prune_before_growth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tombstones(m), param->want_tombstones);
 	KUNIT_EXPECT_EQ(test, growth_left(m), param->want_left);
 	GMT_CHECK(test, m);
+	expect_passed(test, gmt_table(m, 0));
 	for (nr = param->deleted; nr < 14; nr++) {
 		u64 group = nr >= 8 && !(param->passed && nr == 8);
 
@@ -407,25 +430,6 @@ static void pruning_moves_nothing(struct kunit *test)
  * Where searches have gone on.
  */
 
-/* What gomap_passed() has to be of a table from which nothing was removed. */
-static void expect_passed(struct kunit *test, const struct gomap_table *t,
-			  u8 *passed)
-{
-	u32 nr, mask = gomap_mask(t);
-
-	for (nr = 0; nr < gomap_table_slots(t); nr++) {
-		u64 hash = ((const u64 *)t->slots)[2 * nr];
-		struct gomap_probe p = gomap_probe_start(hash, mask);
-
-		if (gomap_ctrl_byte(t, nr) & GOMAP_EMPTY)
-			continue;
-		KUNIT_ASSERT_EQ(test, hash & GOMAP_FULL,
-				gomap_ctrl_byte(t, nr));
-		for (; p.group != nr / GOMAP_GROUP; gomap_probe_next(&p, mask))
-			passed[p.group] |= 1 << gomap_class(hash);
-	}
-}
-
 /* After inserts one by one (@hint), and after entries have moved (without). */
 static void passed_groups_are_noted(struct kunit *test)
 {
@@ -435,8 +439,7 @@ static void passed_groups_are_noted(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(hints); i++) {
 		struct gomap *m = gmt_map(test, &composed, GMT_REAL, hints[i]);
 		const struct gomap_table *t;
-		u8 want[8] = { };
-		u32 group;
+		u8 first;
 		u64 nr;
 
 		/* Six groups for what eight have room for. */
@@ -445,13 +448,11 @@ static void passed_groups_are_noted(struct kunit *test)
 							 nr, GOMAP_NEW));
 		t = gmt_table(m, 0);
 		KUNIT_ASSERT_EQ(test, gomap_mask(t), 7U);
-		expect_passed(test, t, want);
-		for (group = 0; group < 8; group++)
-			KUNIT_EXPECT_EQ(test, want[group],
-					*gomap_passed(t->ctrl, group));
+		expect_passed(test, t);
 		/* Who searches and is of no class that has gone on stops. */
-		KUNIT_EXPECT_NE(test, want[0], 0);
-		KUNIT_EXPECT_NE(test, want[0], 0xff);
+		first = *gomap_passed(t->ctrl, 0);
+		KUNIT_EXPECT_NE(test, first, 0);
+		KUNIT_EXPECT_NE(test, first, 0xff);
 		GMT_CHECK(test, m);
 	}
 }
@@ -476,6 +477,54 @@ static void searches_end_at_empty_slots(struct kunit *test)
 	for (nr = 0; nr < 2; nr++)
 		KUNIT_EXPECT_TRUE(test, gomap_ends(t, nr, t->ctrl[nr],
 						   key_in(nr, 99)));
+}
+
+/* The groups that a search for an absent key looks at. */
+static u32 steps(const struct gomap *m, u64 hash)
+{
+	const struct gomap_dir *d = rcu_dereference_protected(m->dir, true);
+	const struct gomap_table *t = gomap_dir_table(d, hash);
+	struct gomap_probe p = gomap_probe_start(hash, gomap_mask(t));
+
+	while (p.step < gomap_mask(t) &&
+	       !gomap_ends(t, p.group, t->ctrl[p.group], hash))
+		gomap_probe_next(&p, gomap_mask(t));
+	return p.step + 1;
+}
+
+/*
+ * Entries come and go in a table that is pruned again and again: passed bytes of
+ * those that have gone must not stay, or nearly all bits would be set by now.
+ */
+static void turnover_keeps_searches_short(struct kunit *test)
+{
+	enum { LIVE = 650 };
+	struct gomap *m = gmt_map(test, &composed, GMT_REAL, 896);
+	struct rnd_state rnd;
+	u32 nr, sum = 0;
+	u64 *keys;
+
+	keys = kunit_kcalloc(test, LIVE, sizeof(*keys), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, keys);
+	prandom_seed_state(&rnd, 1);
+	for (nr = 0; nr < LIVE * 60; nr++) {
+		u64 *key = &keys[nr % LIVE];
+
+		if (nr >= LIVE)
+			KUNIT_ASSERT_EQ(test, 0, gmt_delete(m, *key));
+		prandom_bytes_state(&rnd, key, sizeof(*key));
+		KUNIT_ASSERT_EQ(test, 0, gmt_put_nowait(m, *key, nr));
+	}
+	GMT_CHECK(test, m);
+	KUNIT_ASSERT_EQ(test, slots(m), (size_t)1024);
+	for (nr = 0; nr < 1000; nr++) {
+		u64 absent;
+
+		prandom_bytes_state(&rnd, &absent, sizeof(absent));
+		sum += steps(m, absent);
+	}
+	/* One each, and a few that go on; with stale bits it would be 2800. */
+	KUNIT_EXPECT_LT(test, sum, 1500U);
 }
 
 /*
@@ -651,6 +700,7 @@ static struct kunit_case rules_cases[] = {
 	KUNIT_CASE(pruning_moves_nothing),
 	KUNIT_CASE(passed_groups_are_noted),
 	KUNIT_CASE(searches_end_at_empty_slots),
+	KUNIT_CASE(turnover_keeps_searches_short),
 	KUNIT_CASE(new_entries_start_at_zero),
 	KUNIT_CASE(clear_removes_all),
 	KUNIT_CASE(seeds_of_maps_differ),

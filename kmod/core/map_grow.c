@@ -11,7 +11,6 @@
  * Layout, lifetime and locks: map_internal.h.
  */
 
-#include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
@@ -31,10 +30,12 @@ static bool gomap_too_few(const struct gomap_table *t, u32 tombstones)
 	return tombstones * 10 < gomap_table_slots(t);
 }
 
-/* Mark the groups that the search for some entry passes without stopping. */
-static void gomap_mark_passed(const struct gomap *m,
-			      const struct gomap_table *t,
-			      unsigned long *passed)
+/*
+ * What gomap_passed() would be if the entries had just come: not 0 for the groups
+ * that the search for some entry passes without stopping.
+ */
+static void gomap_note_all_passed(const struct gomap *m,
+				  const struct gomap_table *t, u8 *passed)
 {
 	siphash_key_t seed = gomap_seed(rcu_dereference(m->dir), m->kind);
 	u32 mask = gomap_mask(t), group;
@@ -53,7 +54,7 @@ static void gomap_mark_passed(const struct gomap *m,
 			k.hash = gomap_hash(m, &k, &seed, m->kind);
 			p = gomap_probe_start(k.hash, mask);
 			for (; p.group != group; gomap_probe_next(&p, mask))
-				__set_bit(p.group, passed);
+				passed[p.group] |= 1 << gomap_class(k.hash);
 		}
 	}
 }
@@ -65,31 +66,35 @@ static void gomap_mark_passed(const struct gomap *m,
  *
  * A tombstone keeps a search from stopping. In a group that no search for an
  * entry passes it is useless. All tombstones of a group go or stay, so no group
- * gets both empty and deleted slots; no entry moves.
+ * gets both empty and deleted slots; no entry moves. What removed entries have left
+ * in gomap_passed() goes, too, or all of its bits would be set sooner or later.
  *
  * Context: Any but NMI, in an RCU section. The table's lock is held.
  * Return: true if the table has room now.
  */
 bool gomap_prune(const struct gomap *m, struct gomap_table *t)
 {
-	DECLARE_BITMAP(passed, 1 << GOMAP_MAX_SHIFT) = { };
+	u8 passed[1 << GOMAP_MAX_SHIFT] = { };
 	u32 mask = gomap_mask(t), group, count = 0;
 
 	if (gomap_too_few(t, gomap_tombstones(t)))
 		return false;
-	gomap_mark_passed(m, t, passed);
-	for_each_clear_bit(group, passed, mask + 1)
-		count += hweight64(gomap_match_deleted(t->ctrl[group]));
+	gomap_note_all_passed(m, t, passed);
+	for (group = 0; group <= mask; group++)
+		if (!passed[group])
+			count += hweight64(gomap_match_deleted(t->ctrl[group]));
 	if (gomap_too_few(t, count))
 		return false;
 
 	write_seqcount_begin(&t->seq);
-	for_each_clear_bit(group, passed, mask + 1) {
+	for (group = 0; group <= mask; group++) {
 		u64 deleted = gomap_match_deleted(t->ctrl[group]);
 
+		WRITE_ONCE(*gomap_passed(t->ctrl, group), passed[group]);
 		/* DELETED is EMPTY and some of the lower 7 bits. */
-		WRITE_ONCE(t->ctrl[group], t->ctrl[group] &
-			   ~((deleted >> 7) * GOMAP_FULL));
+		if (!passed[group])
+			WRITE_ONCE(t->ctrl[group], t->ctrl[group] &
+				   ~((deleted >> 7) * GOMAP_FULL));
 	}
 	write_seqcount_end(&t->seq);
 	WRITE_ONCE(t->growth_left, t->growth_left + count);
