@@ -4,10 +4,10 @@
 # bench.sh [TIER[/PART,...]]...: run the benchmarks of the tiers native
 # (nanoseconds), counted (instructions) and smp (nanoseconds, two processors),
 # write out/bench.tsv, compare with the goals and draw out/map-*.svg. A part is
-# "module", which measures inside the kernel, or a program of tools/bench, or
-# "go" or "absl", which measure their own maps and channels in user space, or
-# "bare", a table with nothing but what a lookup takes; without any, all parts of
-# the tier run:
+# "module", which measures inside the kernel, or "kinds", what of that in the
+# native tier has no peer elsewhere; a program of tools/bench; "go" or "absl", which
+# measure their own maps and channels in user space; or "bare", a table with nothing
+# but what a lookup takes. Without any, all parts of the tier run:
 #
 #   bench.sh counted/chan native/go,absl
 #
@@ -20,17 +20,20 @@ table=$OUT/bench.tsv
 work=$OUT/bench
 rounds=${BENCH_ROUNDS:-5}
 
-# What a tier takes. Its parts take turns, each turn a rehearsal and so many of
-# the rounds; the native one takes as many turns as rounds, because what else the
-# machine does changes from minute to minute. One instruction is one nanosecond for a counted guest,
-# which is emulated and slow: there, large sizes only show the dearest insert.
+# What a tier takes. The parts of the native one take turns, as many as rounds,
+# because what else the machine does changes from minute to minute; in each turn
+# every part has a rehearsal and a round. One instruction is one nanosecond for a
+# counted guest, which is emulated and slow: there, large sizes only show the
+# dearest insert.
 native() {
 	kernel=$("$SCRIPTS/build-kernel.sh" uml)
 	build=$("$SCRIPTS/build-modules.sh" bench-native "$kernel" ARCH=um)
 	boot=(--kernel "$kernel/linux" --uml --memory 3G)
 	turns=$rounds
-	parameters="rounds=1 max_n=${BENCH_MAX_N:-4000000}"
-	parts=(module go absl bare)
+	parameters="rounds=1 kinds=0 slices=0 growth_n=0"
+	parameters+=" max_n=${BENCH_MAX_N:-4000000}"
+	kinds="rounds=$rounds maps=0 chans=0"
+	parts=(kinds module go absl bare)
 }
 
 counted() {
@@ -80,7 +83,7 @@ boot_tier() {
 		die "the benchmarks of the $tier tier failed, logs in $LOGS"
 }
 
-# run_module TIER: what the benchmark module measures, inside the kernel.
+# run_module TIER PARAMETERS: what the module measures, inside the kernel.
 run_module() {
 	local module=$build/kmod/bench/gochan_bench.ko
 
@@ -88,7 +91,7 @@ run_module() {
 		die "no gochan_bench.ko was built; kmod/Kbuild should list bench/"
 	say "$1: benchmarks inside the kernel"
 	boot_tier "$1" bench.sh --add "$module:modules/gochan_bench.ko" \
-		--env "PARAMETERS=$parameters"
+		--env "PARAMETERS=$2"
 }
 
 # run_programs TIER PROGRAM...: what programs measure, through the device.
@@ -110,7 +113,7 @@ reference_missing() {
 
 	case $1 in
 	go)	have go || echo "Go is not installed, $advice" ;;
-	bare)	have g++ || echo "g++ is not installed, $advice" ;;
+	bare)	have g++ || echo "g++ is not installed" ;;
 	absl)	have g++ && have pkg-config &&
 			pkg-config --exists absl_flat_hash_map ||
 			echo "absl is not installed, $advice" ;;
@@ -186,25 +189,29 @@ to_rows() {
 		die "no results came from the $1 tier, output in $2"
 }
 
-# run_parts TIER PART...: each of them once; the results are printed.
+# run_parts TIER TURN PART...: the results are printed. What takes no turns is
+# in the first.
 run_parts() {
-	local tier=$1 part programs=()
-	shift
+	local tier=$1 turn=$2 part programs=()
+	shift 2
 
 	for part; do
 		case $part in
-		module)	run_module "$tier" ;;
+		module)	run_module "$tier" "$parameters turn=$turn" ;;
+		kinds)	[ -n "$kinds" ] || die "kinds is a part of native only"
+			[ "$turn" -gt 1 ] || run_module "$tier" "$kinds" ;;
 		go | absl | bare) run_reference "$part" ;;
 		*)	programs+=("$part") ;;
 		esac
 	done
-	[ ${#programs[@]} = 0 ] || run_programs "$tier" "${programs[@]}"
+	[ ${#programs[@]} = 0 ] || [ "$turn" -gt 1 ] ||
+		run_programs "$tier" "${programs[@]}"
 }
 
 # run_tier TIER [PART]...: its rows are printed; everything else is progress.
 run_tier() {
 	local tier=$1 output=$work/$1.output turn turns=1
-	local kernel build boot parameters parts
+	local kernel build boot parameters kinds='' parts
 	shift
 
 	"$tier"
@@ -212,7 +219,7 @@ run_tier() {
 	: >"$output"
 	for ((turn = 1; turn <= turns; turn++)); do
 		[ "$turns" = 1 ] || say "$tier: turn $turn of $turns"
-		run_parts "$tier" "$@" >>"$output"
+		run_parts "$tier" "$turn" "$@" >>"$output"
 	done
 	to_rows "$tier" "$output"
 }

@@ -37,6 +37,10 @@ static unsigned int rounds = 5;
 module_param(rounds, uint, 0444);
 MODULE_PARM_DESC(rounds, "rounds that count (default 5)");
 
+static unsigned int turn;
+module_param(turn, uint, 0444);
+MODULE_PARM_DESC(turn, "rounds in other boots before these, which begin with another subject each (default 0)");
+
 static ulong min_n;
 module_param(min_n, ulong, 0444);
 MODULE_PARM_DESC(min_n, "leave out sizes below this number of entries");
@@ -64,6 +68,10 @@ MODULE_PARM_DESC(slices, "measure slices, too (default yes)");
 static bool chans = true;
 module_param(chans, bool, 0444);
 MODULE_PARM_DESC(chans, "measure channels, too (default yes)");
+
+static bool maps = true;
+module_param(maps, bool, 0444);
+MODULE_PARM_DESC(maps, "measure maps of words by words (default yes)");
 
 static bool kinds = true;
 module_param(kinds, bool, 0444);
@@ -455,7 +463,7 @@ static int bench_run_rounds(const struct bench_subject *const *subjects,
 
 	for (round = 0; round <= rounds; round++) {
 		for (i = 0; i < nr; i++) {
-			j = (i + round) % nr;
+			j = (i + turn + round) % nr;
 			s = subjects[j];
 			err = bench_round(s, s->keying->dense ? dense : k,
 					  bench_results[j],
@@ -638,7 +646,7 @@ static int bench_run(void)
 		err = bench_chans(min_ops, rounds);
 	if (!err && scale)
 		err = bench_scale(rounds);
-	if (!err)
+	if (!err && maps)
 		err = bench_sizes_run(bench_subjects,
 				      ARRAY_SIZE(bench_subjects), bench_sizes,
 				      ARRAY_SIZE(bench_sizes));

@@ -39,9 +39,9 @@ static size_t look(const table &m, const uint64_t *k, size_t n, uint64_t &sum)
  * One lookup as a function that others call, as a module's is: its code cannot
  * become part of the loop, and the value travels through memory.
  */
-static bool __attribute__((noinline)) look_one(const table &m,
-					       const uint64_t *key,
-					       uint64_t *value)
+static bool __attribute__((noipa)) look_one(const table &m,
+					    const uint64_t *key,
+					    uint64_t *value)
 {
 	auto at = m.find(*key);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A bare table of our groups: what a lookup takes at least. It has the same hash,
- * control words and slots, but no directory, no sequence count, no removal, no
- * growth and one type of key, and whoever reads it must be alone.
+ * A bare table of our groups: what a lookup takes at least in a map larger than
+ * the cache. It has the same hash, control words and slots, but no directory, no
+ * sequence count, no removal, no growth and one type of key, and nobody may change
+ * it while it is read.
  *
  *	bare ROUNDS LARGEST-MAP
  */
@@ -25,7 +26,7 @@ struct group {
 	slot slots[8];
 };
 
-/* At most half full, as absl's with these numbers of keys. */
+/* At most half full, as ours and absl's are with one and 4 million keys. */
 class table {
 public:
 	explicit table(size_t n)
@@ -48,8 +49,8 @@ public:
 		groups[g].slots[bit / 8] = { key, value };
 	}
 
-	bool __attribute__((noinline)) get(const uint64_t *key,
-					   uint64_t *value) const
+	bool __attribute__((noipa)) get(const uint64_t *key,
+					uint64_t *value) const
 	{
 		uint64_t hash = hash_of(*key);
 
@@ -59,8 +60,8 @@ public:
 	}
 
 	/* Control words, then the slots that they point out, then the values. */
-	size_t __attribute__((noinline)) get_many(const uint64_t *k, size_t n,
-						  uint64_t *values) const
+	size_t __attribute__((noipa)) get_many(const uint64_t *k, size_t n,
+					       uint64_t *values) const
 	{
 		uint64_t hash[batch];
 		size_t found = 0;
