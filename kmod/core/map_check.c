@@ -56,6 +56,8 @@ static const char *gomap_check_groups(const struct gomap_table *t)
 
 		if (gomap_match_empty(ctrl) && gomap_match_deleted(ctrl))
 			return "mixed group";
+		if (gomap_match_empty(ctrl) && *gomap_passed(t->ctrl, group))
+			return "passed group with an empty slot";
 		full += hweight64(gomap_match_full(ctrl));
 		empty += hweight64(gomap_match_empty(ctrl));
 		deleted += hweight64(gomap_match_deleted(ctrl));

@@ -279,7 +279,8 @@ static inline u64 gomap_h2(u64 hash)
  * quarters full, and need not go on if no entry of the same class has. The class
  * is three bits of the hash that no table of up to 128 groups uses; each group has
  * a bit for each class. Bits stay until the table is replaced, pruned or wiped:
- * where entries come and go, more searches go on than have to.
+ * where entries come and go, more searches go on than have to. A group with an
+ * empty slot has none: what makes the first one empty clears the byte, too.
  *
  * The byte of the first group is the last one in front of the table, that of the
  * last group the first.

@@ -497,18 +497,14 @@ static __always_inline bool gomap_slot_has(const struct gomap *m,
 	       !memcmp(slot, k->data, k->len);
 }
 
-/*
- * Does a search end with a group, which has the control word @ctrl? If its class
- * has gone on behind the group once, and there is an empty slot now, all that did
- * have been removed.
- */
+/* Does a search end with a group, which has the control word @ctrl? */
 static __always_inline bool gomap_ends(const struct gomap_table *t,
 				       unsigned long group, u64 ctrl, u64 hash)
 {
 	if (!gomap_is_dense(t) && likely(gomap_match_empty(ctrl)))
 		return true;
 	return !(READ_ONCE(*gomap_passed(t->ctrl, group)) >>
-		 gomap_class(hash) & 1) || gomap_match_empty(ctrl);
+		 gomap_class(hash) & 1);
 }
 
 /*
