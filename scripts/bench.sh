@@ -32,7 +32,7 @@ native() {
 	turns=$rounds
 	parameters="rounds=1 kinds=0 slices=0 growth_n=0"
 	parameters+=" max_n=${BENCH_MAX_N:-4000000}"
-	kinds="rounds=$rounds maps=0 chans=0"
+	kinds="rounds=$rounds maps=0 chans=0 max_n=${BENCH_MAX_N:-4000000}"
 	parts=(kinds module go absl bare)
 }
 
@@ -197,7 +197,7 @@ run_parts() {
 
 	for part; do
 		case $part in
-		module)	run_module "$tier" "$parameters turn=$turn" ;;
+		module)	run_module "$tier" "$parameters turn=$((turn - 1))" ;;
 		kinds)	[ -n "$kinds" ] || die "kinds is a part of native only"
 			[ "$turn" -gt 1 ] || run_module "$tier" "$kinds" ;;
 		go | absl | bare) run_reference "$part" ;;
