@@ -18,7 +18,7 @@
 #include "goselect_kunit.h"
 
 /* So far away that no test is there when it is due. */
-#define GTT_FAR		((ktime_t)(3600 * NSEC_PER_SEC))
+#define GTT_FAR		(3600LL * NSEC_PER_SEC)
 #define GTT_SOON	((ktime_t)(200 * NSEC_PER_USEC))
 #define GTT_PERIOD	((ktime_t)(300 * NSEC_PER_USEC))
 

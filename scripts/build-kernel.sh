@@ -1,23 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build-kernel.sh FLAVOUR: build one of the test kernels in the cache, if it is
-# not there yet, and print its build directory.
+# build-kernel.sh FLAVOUR [headers]: build one of the test kernels in the cache,
+# if it is not there yet, and print its build directory. With "headers", only
+# what modules are compiled against, which takes seconds.
 #
 #   uml, uml-debug       User Mode Linux of the stock kernel's version
 #   qemu-debug           x86-64 of that version with all checkers
 #   matrix-SERIES        x86-64 of another series (6.12, 7.3) without them
+#   i386                 32-bit x86 of the stock kernel's version
 #
 # Exit status 3: the mirror has no sources of that series.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-flavour=${1:?which flavour}
+flavour=${1:?which flavour} part=${2:-kernel}
 series='' arch=x86_64 image=bzImage
 case $flavour in
 uml)		fragments=(base uml) arch=um image=linux ;;
 uml-debug)	fragments=(base uml debug) arch=um image=linux ;;
 qemu-debug)	fragments=(base x86 debug debug-x86) ;;
+i386)		fragments=(base x86 i386) arch=i386 ;;
 matrix-*)	fragments=(base x86) series=${flavour#matrix-} ;;
 *)		die "no such kernel flavour: $flavour" ;;
 esac
@@ -25,7 +28,8 @@ fragments=("${fragments[@]/#/$SCRIPTS/configs/}")
 fragments=("${fragments[@]/%/.config}")
 
 # check_config CONFIG FRAGMENT...: Kconfig drops what it cannot satisfy without
-# a word, and a checker that is silently off finds nothing.
+# a word, and a checker that is silently off finds nothing. A later fragment
+# overrules an earlier one.
 check_config() {
 	local config=$1 line name bad=0
 	shift
@@ -39,7 +43,8 @@ check_config() {
 		say "$flavour: wanted $line, got $(grep -w "$name" "$config" ||
 			echo "no such option")"
 		bad=1
-	done < <(grep -h '^CONFIG_' "$@")
+	done < <(awk -F= '/^CONFIG_/ { line[$1] = $0 }
+		END { for (name in line) print line[name] }' "$@")
 	[ "$bad" = 0 ] ||
 		die "the configuration of $flavour is not what it should be;" \
 		    "correct scripts/configs"
@@ -55,16 +60,21 @@ configure() {
 # Built in place, so that an interrupted build goes on where it stopped; the
 # stamp says that it is complete.
 build() {
-	[ ! -e "$dir/.complete" ] || return 0
+	local stamp=$dir/.complete targets=("$image" modules)
+
+	if [ "$part" = headers ]; then
+		stamp=$dir/.headers targets=(modules_prepare)
+	fi
+	[ ! -e "$stamp" ] && [ ! -e "$dir/.complete" ] || return 0
 	mkdir -p "$dir"
 	run_logged "configure $flavour" "$LOGS/config-$flavour.log" configure ||
 		die "cannot configure $flavour; see the log"
 	check_config "$dir/.config" "${fragments[@]}"
-	run_logged "kernel $flavour" "$LOGS/kernel-$flavour.log" \
+	run_logged "$part $flavour" "$LOGS/$part-$flavour.log" \
 		make -C "$source" O="$dir" ARCH=$arch -j"$(jobs_wanted)" \
-		"$image" modules ||
+		"${targets[@]}" ||
 		die "cannot build the $flavour kernel; see the log"
-	touch "$dir/.complete"
+	touch "$stamp"
 }
 
 # shellcheck disable=SC2086  # no series, no argument

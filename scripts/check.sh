@@ -95,6 +95,18 @@ sparse_check() {
 		W=1 KCFLAGS=-Werror
 }
 
+# On a 32-bit kernel, dividing 64 bits with a plain "/" calls a function of
+# gcc's library, which the kernel has not, and the module does not load.
+i386() {
+	local kdir build
+
+	kdir=$("$SCRIPTS/build-kernel.sh" i386 headers) &&
+	build=$("$SCRIPTS/build-modules.sh" check-i386 "$kdir" ARCH=i386 \
+		W=1 KCFLAGS=-Werror) || return 1
+	! find "$build" -name '*.ko' -exec nm -Au {} + |
+		grep -E ' U __[a-z]+[sdt]i[0-9]$'
+}
+
 kernel_doc() {
 	local out
 
@@ -169,6 +181,7 @@ uml=$("$SCRIPTS/build-kernel.sh" uml)
 check checkpatch "follow the kernel's coding style" checkpatch
 check "W=1 build" "fix the compiler's warnings" warnings
 check sparse "fix what sparse reports" sparse_check
+check "32-bit build" "divide 64 bits by div_u64() and its kin" i386
 check kernel-doc "document every parameter and the return value" kernel_doc
 check examples "give each example a name, and a test that includes it" examples
 check reference "name the function on the page of its part" reference

@@ -373,7 +373,7 @@ static u64 gomap_scan_end(const struct gomap_scan *s,
 
 	if (used <= room)
 		return last + 1;
-	width = (~0ULL >> 1 >> t->depth) / used * (room - room / 8);
+	width = div_u64(~0ULL >> 1 >> t->depth, used) * (room - room / 8);
 	return min(last, s->c->done + width) + 1;
 }
 
