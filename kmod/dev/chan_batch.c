@@ -10,7 +10,10 @@
  * message that cannot be read. A receive takes no more messages than there is
  * writable room for: that is found out before the channel is touched.
  *
- * A signal ends a batch between two rounds.
+ * A signal ends a batch between two rounds. Task work (TIF_NOTIFY_SIGNAL) does
+ * not: it runs when the call returns, or where the call sleeps for its first
+ * message. So the test between rounds is task_sigpending(), not
+ * signal_pending().
  */
 
 #include <linux/fs.h>
@@ -115,12 +118,13 @@ static void *gochan_rounds_stage(const struct gochan_rounds *r, u32 i)
 }
 
 /*
- * Is it worth another round? Not if a round moved less than it could, as the
- * channel is not ready any more then.
+ * Does a batch do another round? Not after a round that moved fewer messages than
+ * it could: the channel is not ready any more.
  */
 static bool gochan_rounds_go_on(const struct gochan_rounds *r, u32 n, u32 moved)
 {
-	if (moved < n || r->u->done == r->count || signal_pending(current))
+	if (moved < n || r->u->done == r->count ||
+	    task_sigpending(current))
 		return false;
 	cond_resched();
 	return true;

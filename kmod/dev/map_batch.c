@@ -5,7 +5,9 @@
  * map is asked, results are copied out. How many entries have been dealt with
  * is exact after errors, too, also in the middle of a round.
  *
- * A signal ends a batch between two rounds.
+ * A signal ends a batch between two rounds. Task work (TIF_NOTIFY_SIGNAL) does
+ * not: it runs when the call returns, and a batch never sleeps for long. So the
+ * test is task_sigpending(), not signal_pending().
  */
 
 #include <linux/bitmap.h>
@@ -202,7 +204,7 @@ static long gochan_batch_run(struct file *file, struct gochan_map_batch *u,
 	do {
 		u32 done = 0;
 
-		if (b.first && signal_pending(current)) {
+		if (b.first && task_sigpending(current)) {
 			err = -EINTR;
 			break;
 		}
@@ -370,8 +372,8 @@ static int gochan_iter_run(struct gochan_batch *b, struct gomap_cursor *c)
 	int n;
 
 	do {
-		/* Less than what was asked for is not the end: 0 is. */
-		if (b->first && signal_pending(current))
+		/* Fewer entries than asked for are not the end; 0 are. */
+		if (b->first && task_sigpending(current))
 			return 0;
 		n = gochan_iter_round(b, c);
 		if (n > 0)
