@@ -40,12 +40,12 @@ static __always_inline bool gochan_word_msg(u64 __user *arg, bool results,
 		     offsetof(struct gochan_words, c) !=
 		     offsetof(struct gochan_msg, deadline));
 
-	if (!gochan_words_in(&w, arg, results))
+	if (!gochan_words_in(&w, arg, gochan_pair(sizeof(struct gochan_msg), 0),
+			     results))
 		return false;
 	*buf = u64_to_user_ptr(w.a);
-	/* A send refuses what is not 0 behind the length. */
-	return w.head == gochan_pair(sizeof(struct gochan_msg), 0) &&
-	       (results ? gochan_first(w.b) == sizeof(u64) :
+	/* A send refuses a word behind the length that is not 0. */
+	return (results ? gochan_first(w.b) == sizeof(u64) :
 			  w.b == gochan_pair(sizeof(u64), 0)) &&
 	       w.c == GOCHAN_NO_DEADLINE;
 }

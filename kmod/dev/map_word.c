@@ -28,11 +28,13 @@ static __always_inline bool gochan_word_entry(const struct gochan_map_file *mf,
 		     offsetof(struct gochan_words, c) !=
 		     offsetof(struct gochan_map_entry, key_len));
 
-	if (!GOCHAN_HAS_WORDS || !mf->words || !gochan_words_in(&w, arg, false))
+	if (!GOCHAN_HAS_WORDS || !mf->words ||
+	    !gochan_words_in(&w, arg,
+			     gochan_pair(sizeof(struct gochan_map_entry), 0),
+			     false))
 		return false;
 	*value = u64_to_user_ptr(w.b);
-	return w.head == gochan_pair(sizeof(struct gochan_map_entry), 0) &&
-	       w.c == gochan_pair(sizeof(u64), sizeof(u64)) &&
+	return w.c == gochan_pair(sizeof(u64), sizeof(u64)) &&
 	       !get_user(*key, (u64 __user *)u64_to_user_ptr(w.a));
 }
 

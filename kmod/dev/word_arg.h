@@ -53,16 +53,20 @@ struct gochan_words {
 };
 
 /*
- * Fetch an argument. With @write, see to it that @b can be written, too. Return
- * false if that cannot be done.
+ * Fetch an argument that begins with @head, a size and no flags. With @write,
+ * check that @b can be written, too, by storing it back; an argument of another
+ * size is not written to. Return false if any of this fails.
  */
 static __always_inline bool gochan_words_in(struct gochan_words *w,
-					    u64 __user *arg, bool write)
+					    u64 __user *arg, u64 head,
+					    bool write)
 {
 	if (!IS_ALIGNED((unsigned long)arg, sizeof(u64)) ||
 	    !user_access_begin(arg, sizeof(*w)))
 		return false;
 	unsafe_get_user(w->head, arg, fault);
+	if (w->head != head)
+		goto fault;
 	unsafe_get_user(w->a, arg + 1, fault);
 	unsafe_get_user(w->b, arg + 2, fault);
 	unsafe_get_user(w->c, arg + 3, fault);

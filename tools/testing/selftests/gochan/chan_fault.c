@@ -537,4 +537,64 @@ TEST(recv_into_copy_on_write_memory_stays_private)
 	EXPECT_EQ(-EAGAIN, try_recv_u64(fd, &value));
 }
 
+/* Is the page at @addr still that of the file which it is a private copy of? */
+static bool is_file_page(const void *addr)
+{
+	__u64 entry = 0;
+	int fd;
+
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / page *
+		  sizeof(entry)) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	/* Present, and of a file. */
+	return entry >> 63 && entry >> 61 & 1;
+}
+
+/* Not even with what is there already: another thread may be changing it. */
+TEST(struct_of_a_wrong_size_is_not_written)
+{
+	static const __u32 sizes[] = { 0, 8, 24, 31 };
+	struct gochan_msg_batch *batch;
+	struct gochan_msg *msg;
+	__u64 value;
+	unsigned int i;
+	int fd, mem;
+
+	page = sysconf(_SC_PAGESIZE);
+	fd = new_chan(0, 8, 1);
+	EXPECT_EQ(0, try_send_u64(fd, 99));
+	mem = memfd_create("struct", MFD_CLOEXEC);
+	ASSERT_LE(0, mem);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const struct gochan_msg content = {
+			.size = sizes[i],
+			.buf = (uintptr_t)&value,
+			.len = sizeof(value),
+			.deadline = GOCHAN_NO_DEADLINE,
+		};
+
+		ASSERT_EQ((ssize_t)sizeof(content),
+			  pwrite(mem, &content, sizeof(content), 0));
+		ASSERT_EQ(0, ftruncate(mem, page));
+		msg = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			   mem, 0);
+		ASSERT_NE(MAP_FAILED, (void *)msg);
+		batch = (void *)msg;
+		EXPECT_EQ(-EINVAL, chan_ioctl(fd, GOCHAN_IOC_RECV, msg));
+		EXPECT_TRUE(is_file_page(msg));
+		EXPECT_EQ(-EINVAL, chan_ioctl(fd, GOCHAN_IOC_RECV_MANY, batch));
+		EXPECT_TRUE(is_file_page(msg));
+		/* That is what a page looks like that is written to. */
+		msg->size = sizeof(*msg);
+		EXPECT_FALSE(is_file_page(msg));
+		munmap(msg, page);
+	}
+	check_next(fd, 99);
+	close(mem);
+}
+
 TEST_HARNESS_MAIN
