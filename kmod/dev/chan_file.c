@@ -21,6 +21,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -241,13 +242,15 @@ long gochan_chan_restrict(struct file *old, union gochan_arg *arg)
 	};
 	u32 rights = arg->restrict_to.rights;
 	struct file *file;
+	int mode;
 
 	if (arg->restrict_to.flags || arg->restrict_to.pad ||
 	    !rights || rights >= ARRAY_SIZE(flags))
 		return -EINVAL;
-	if (OPEN_FMODE(flags[rights]) & ~old->f_mode)
+	mode = flags[array_index_nospec(rights, ARRAY_SIZE(flags))];
+	if (OPEN_FMODE(mode) & ~old->f_mode)
 		return -EBADF;
-	file = gochan_chan_reopen(old, flags[rights]);
+	file = gochan_chan_reopen(old, mode);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	return gochan_install(file);
