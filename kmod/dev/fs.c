@@ -7,6 +7,11 @@
  * It is mounted while there are objects, or the device is open and in use. It
  * cannot be mounted for the module's whole life: its superblock holds the
  * module, which could never be removed.
+ *
+ * An inotify or fanotify mark on an object, set by way of /proc/PID/fd, holds the
+ * inode but not the mount. Unmounting removes the marks of the inodes that are on
+ * the superblock's list, and then waits until none is left. So each inode has to
+ * be on that list.
  */
 
 #include <linux/dcache.h>
@@ -92,6 +97,8 @@ static struct file *gochan_new_file(const struct file_operations *fops)
 
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
+	/* alloc_anon_inode() leaves that out: its callers never unmount. */
+	inode_sb_list_add(inode);
 	return gochan_alloc_file(inode, O_RDWR, fops);
 }
 
