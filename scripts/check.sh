@@ -167,6 +167,11 @@ uapi_layout() {
 		-fsyntax-only "$work/layout32.c"
 }
 
+# The memory model's verdict on the barriers.
+litmus() {
+	tools/memory-model/run.sh "$source"
+}
+
 shell_scripts() {
 	local files
 
@@ -190,6 +195,7 @@ check "compile failures" "refuse at compile time what is refused there" \
 	compile_fail
 check "uapi header" "keep it self-contained and without holes" uapi_compile
 check "uapi layout" "make it the same for 32 and 64 bits" uapi_layout
+check "litmus tests" "correct the barrier, or name the test there" litmus
 check shellcheck "fix the scripts" shell_scripts
 
 [ ${#failed[@]} = 0 ] ||

@@ -254,9 +254,13 @@ int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok)
  * Failing without the lock.
  *
  * An operation that may not wait and would have to looks at two or three words
- * and leaves. Each answer below was true at some instant between call and
- * return. Only failure and the end of a closed channel are found this way:
- * whoever moves a message takes the lock.
+ * and leaves. Each answer below was true of the channel at some instant between
+ * call and return. Between channels these instants have no common order: of two
+ * tasks that each receive from one of two full channels, and then try to send to
+ * the other, both may fail. Test: chan-two-nolock.litmus; under the lock one of
+ * them would succeed, chan-two-locked.litmus. Only failure, which orders
+ * nothing, and the end of a closed channel are found this way: what moves a
+ * message takes the lock.
  *
  * Both directions first look whether the channel is ready and then whether it
  * is closed. "Not closed" then held at the earlier look, too, since closing is
@@ -309,7 +313,10 @@ static int gochan_recv_would_block(const struct gochan *ch)
 {
 	if (!gochan_looks_empty(ch))
 		return 1;
-	/* Pairs with smp_store_release() in gochan_close(). */
+	/*
+	 * Pairs with smp_store_release() in gochan_close(). Test:
+	 * chan-recv-nolock.litmus.
+	 */
 	if (!smp_load_acquire(&ch->closed))
 		return -EAGAIN;
 	return gochan_looks_empty(ch) ? 0 : 1;

@@ -191,7 +191,8 @@ void __gochan_notify_all(struct gochan_queue *q);
  * looks empty is left alone without its own lock. No watcher is missed: it is
  * added before gochan_poll() takes the channel's lock to look at the state.
  * Either that was before our caller took the lock, then the entry is visible
- * here; or it comes later and sees the state our caller left.
+ * here; or it comes later and sees the state our caller left. Test:
+ * chan-poll.litmus.
  */
 static inline void __gochan_notify(struct gochan_queue *q, __poll_t events)
 {

@@ -76,9 +76,10 @@ void gomap_publish(struct gomap_dir *d, const struct gomap_table *t)
 		/* Who finds one word new and one old has fetched in vain. */
 		WRITE_ONCE(entry->slots, t->slots);
 		/*
-		 * Release: who finds the table here, by the load in
+		 * Release: a reader that finds the table here, by the load in
 		 * gomap_word(), sees its content, and sees that its
-		 * predecessor is stale.
+		 * predecessor is stale. Tests: map-entry-wrc.litmus and
+		 * map-iter-stale.litmus.
 		 */
 		smp_store_release(&entry->table, gomap_entry_word(t));
 	}
@@ -203,7 +204,9 @@ static void __gomap_switch_dir(struct gomap *m)
 
 	/* Only now: it may have been redrawn meanwhile. */
 	m->next_dir->seed = old->seed;
-	/* Pairs with rcu_dereference() in lookups. */
+	/*
+	 * Pairs with rcu_dereference() in lookups. Test: map-copied-dir.litmus.
+	 */
 	rcu_assign_pointer(m->dir, m->next_dir);
 	m->next_dir = NULL;
 	gomap_dir_free(m, old);

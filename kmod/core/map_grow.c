@@ -407,7 +407,8 @@ static int gomap_widen(struct gomap *m, size_t n, gfp_t gfp)
  * How many of the tables might be full within @n inserts, and how deep the
  * directory must be for them to be split once. A shrinker that has not seen the
  * reservation yet holds the lock of the table that it replaces: so we find
- * either that one stale, or nobody shrinks it any more.
+ * either that one stale, or nobody shrinks it any more. Test:
+ * map-reserve-shrink.litmus.
  */
 static size_t gomap_count_low(const struct gomap *m, size_t n, u32 *depth)
 {

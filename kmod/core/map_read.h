@@ -54,7 +54,10 @@ static __always_inline bool gomap_read_table(const struct gomap *m,
 	int nr;
 
 	do {
-		/* Pairs with write_seqcount_begin() and _end(). */
+		/*
+		 * Pairs with write_seqcount_begin() and _end(). Test:
+		 * map-seqcount.litmus.
+		 */
 		seq = read_seqcount_begin(&t->seq);
 		nr = gomap_find(m, t, mask, k, &seq, kind);
 		if (nr < 0 || what == GOMAP_NOTHING)

@@ -43,11 +43,12 @@ gomap_find_table(const struct gomap *m, struct gomap_key *k,
  * Is the table that has been locked the right one?
  *
  * Between the directory and the lock it may have been replaced: then it is
- * stale. Or the seed may have been redrawn, by gomap_reset(), which holds the
- * lock, or by gomap_clear(), which will come for this table. With neither, this
- * is the table for the hash, and stays so until the lock is dropped. Otherwise
- * the caller has to begin again, and finds another directory or another entry:
- * both are published before the lock is dropped.
+ * stale. Or the seed may have been redrawn, when the last table was dropped, or
+ * by gomap_clear(), which will come for this table. With neither, this is the
+ * table for the hash, and stays so until the lock is dropped. Otherwise the
+ * caller has to begin again, and finds another directory or another entry: both
+ * are published before the lock is dropped. Tests: map-clear-put.litmus and
+ * map-seed-redrawn.litmus.
  */
 static __always_inline bool gomap_is_right(const struct gomap *m,
 					   const struct gomap_table *t,

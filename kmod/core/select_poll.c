@@ -106,7 +106,7 @@ static int goselect_woken(struct wait_queue_entry *wqe, unsigned int mode,
 	if (current == s->task && watch->files->parking)
 		return 0;
 	WRITE_ONCE(watch->woken, true);
-	/* Pairs with smp_mb() in goselect_open(). */
+	/* Pairs with smp_mb() in goselect_open(). Test: select-open.litmus. */
 	smp_mb();
 	if (gochan_sleeper_claim(s))
 		gochan_sleeper_done(s, watch);
@@ -175,7 +175,7 @@ static const struct goselect_watch *goselect_open(struct goselect_files *files)
 	const struct goselect_watch *watch;
 
 	atomic_set(&files->sleeper->state, GOCHAN_PARKED);
-	/* Pairs with smp_mb() in goselect_woken(). */
+	/* Pairs with smp_mb() in goselect_woken(). Test: select-open.litmus. */
 	smp_mb();
 	list_for_each_entry(watch, &files->watches, link)
 		if (READ_ONCE(watch->woken))

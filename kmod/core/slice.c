@@ -235,7 +235,8 @@ static bool goslice_owned(const struct goslice *s)
 		return false;
 	/*
 	 * Pairs with the release in refcount_dec_and_test() of the slice that
-	 * shared the array before: its last accesses are over.
+	 * shared the array before: its last accesses are over. Test:
+	 * slice-owned.litmus.
 	 */
 	smp_acquire__after_ctrl_dep();
 	return true;

@@ -149,7 +149,11 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 	WARN_ON_ONCE(!state);	/* would not sleep, but spin */
 	for (;;) {
 		set_current_state(state);
-		/* Pairs with atomic_set_release() in gochan_sleeper_done(). */
+		/*
+		 * Pairs with atomic_set_release() in gochan_sleeper_done().
+		 * Tests: sleep-done.litmus and, with the barrier above,
+		 * sleep-wake.litmus.
+		 */
 		if (atomic_read_acquire(&s->state) == GOCHAN_DONE)
 			break;
 		if (err) {

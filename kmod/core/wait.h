@@ -98,7 +98,7 @@ static inline void gochan_sleeper_done(struct gochan_sleeper *s, const void *win
 	 * is woken here; RCU keeps its task_struct until then.
 	 */
 	rcu_read_lock();
-	/* Pairs with atomic_read_acquire() in gochan_sleep(). */
+	/* Pairs with atomic_read_acquire() in gochan_sleep(); tests there. */
 	atomic_set_release(&s->state, GOCHAN_DONE);
 	wake_up_process(task);
 	rcu_read_unlock();
