@@ -57,7 +57,8 @@
  *	gochan_cap(), gochan_peek() and gochan_stat() work in process, softirq
  *	and hardirq context, as do gochan_send_many() and gochan_recv_many()
  *	that are told not to wait; gochan_put() too, but for callers that hold a
- *	spinlock.
+ *	spinlock. Exceptions, such as under the scheduler's own locks, and what
+ *	holds on PREEMPT_RT: Documentation/core-api/contexts.rst.
  *	Everything named without "try" may sleep. Messages are copied under the
  *	channel's irq-safe lock: prefer pointers to large elements.
  *

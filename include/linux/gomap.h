@@ -56,10 +56,9 @@
  *	Lookups take no lock and write nothing that is shared: any context but
  *	NMI, also one that interrupted a writer. Writers take the irq-safe lock
  *	of one table; those that may allocate do it outside, with the caller's
- *	GFP flags: any context but NMI with GFP_ATOMIC. (With PREEMPT_RT both
- *	may sleep on a lock, and hard interrupts are excluded.) The callbacks
- *	of struct gomap_params run under that lock: they must not sleep, nor
- *	call into the map.
+ *	GFP flags: any context but NMI with GFP_ATOMIC. The callbacks of struct
+ *	gomap_params run under that lock: they must not sleep, nor call into
+ *	the map. Exceptions, PREEMPT_RT: Documentation/core-api/contexts.rst.
  *
  * Lifetime
  *	The owner sees to it that nobody uses the map any more, and that all

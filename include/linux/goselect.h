@@ -74,7 +74,8 @@
  *	context. The others may sleep, and allocate memory when they
  *	have to and have more than four cases with a channel. All channels are
  *	locked, with interrupts off, while they are judged; GOSELECT_MAX_CASES
- *	bounds that time.
+ *	bounds that time. Exceptions, PREEMPT_RT:
+ *	Documentation/core-api/contexts.rst.
  *
  * Lifetime
  *	The caller holds a reference to every channel, and leaves the cases and

@@ -52,7 +52,8 @@
  *	spinlocks, too; then arrays of more than a page or two may fail, and
  *	those of more than KMALLOC_MAX_SIZE always do.
  *	goslice_put() and the end of goslice_for_each() may free: not in NMI,
- *	and not under a spinlock, as vfree() has it.
+ *	and not under a spinlock, as vfree() has it. Exceptions, PREEMPT_RT:
+ *	Documentation/core-api/contexts.rst.
  *
  * Lifetime
  *	The array is reference counted, and each slice made by a function here

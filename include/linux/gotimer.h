@@ -41,7 +41,8 @@
  *
  * Contexts
  *	gotimer_set() and gotimer_stop() work in process, softirq and hardirq
- *	context, gotimer_free() in process and softirq context.
+ *	context, gotimer_free() in process and softirq context. Exceptions,
+ *	PREEMPT_RT: Documentation/core-api/contexts.rst.
  *
  * Lifetime
  *	gotimer_alloc() makes timer and channel, gotimer_free() ends the timer.

@@ -406,7 +406,7 @@ static int gomap_scan_step(struct gomap_scan *s)
  * gomap_cursor_init - begin a scan at a random place
  * @c: the cursor
  *
- * Context: Any.
+ * Context: Any but NMI.
  */
 void gomap_cursor_init(struct gomap_cursor *c)
 {

@@ -70,7 +70,7 @@ static void gochan_timer_count(struct gochan_timer_stream *s, u32 key)
 		pr_debug_ratelimited("an event was not counted: %d\n", err);
 }
 
-/* In hard interrupt context. */
+/* In a hard interrupt; in a softirq on PREEMPT_RT, as most hrtimers there. */
 static enum hrtimer_restart gochan_timer_fire(struct hrtimer *timer)
 {
 	struct gochan_timer_stream *s =
