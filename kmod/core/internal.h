@@ -24,12 +24,20 @@
 #define _GOCHAN_INTERNAL_H
 
 #include <linux/atomic.h>
+#include <linux/gfp.h>
 #include <linux/gochan.h>
 #include <linux/gotimer.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+
+/*
+ * How to allocate what a user chooses the size of: too much of it is an error,
+ * without a stack trace in the log, and kills no task.
+ */
+#define GOCHAN_GFP_USER		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
+				 __GFP_RETRY_MAYFAIL)
 
 /**
  * struct gochan_queue - the sleepers of one direction, and poll watchers

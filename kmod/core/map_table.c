@@ -24,6 +24,9 @@
 void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
 {
 	gfp |= m->gfp;
+	/* It may not fail at all: gomap_clear(). */
+	if (gfp & __GFP_NOFAIL)
+		gfp &= ~__GFP_RETRY_MAYFAIL;
 	if (gfpflags_allow_blocking(gfp))
 		return kvmalloc(size, gfp);
 	return kmalloc(size, gfp | __GFP_NOWARN);

@@ -338,7 +338,7 @@ static noinline int goselect_block_many(struct goselect *sel,
 
 	goselect_unlock(sel);
 	/* Charged to the task: one asleep has little else to its name. */
-	w = kmalloc_array(sel->nr_chans, sizeof(*w), GFP_KERNEL_ACCOUNT);
+	w = kmalloc_array(sel->nr_chans, sizeof(*w), GOCHAN_GFP_USER);
 	if (!w)
 		return -ENOMEM;
 	goselect_lock(sel);

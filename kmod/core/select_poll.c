@@ -292,7 +292,7 @@ int goselect_wait_files(struct goselect *sel, const struct gochan_wait *wait)
 	if (index != -EAGAIN || !wait)
 		return index;
 	/* Not NULL, but nothing to be used, if there is no channel. */
-	w = kmalloc_array(sel->nr_chans, sizeof(*w), GFP_KERNEL_ACCOUNT);
+	w = kmalloc_array(sel->nr_chans, sizeof(*w), GOCHAN_GFP_USER);
 	if (!w)
 		return -ENOMEM;
 	for (;;) {

@@ -135,8 +135,8 @@ static struct gochan *gochan_chan_alloc(const struct gochan_chan_create *arg)
 {
 	if (arg->flags & GOCHAN_CHAN_VARLEN)
 		return gochan_alloc_varlen(arg->elem_size, arg->capacity,
-					   GFP_KERNEL_ACCOUNT);
-	return gochan_alloc(arg->elem_size, arg->capacity, GFP_KERNEL_ACCOUNT);
+					   GOCHAN_GFP_USER);
+	return gochan_alloc(arg->elem_size, arg->capacity, GOCHAN_GFP_USER);
 }
 
 static struct gochan_chan_obj *

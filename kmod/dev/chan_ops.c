@@ -51,7 +51,7 @@ void *gochan_stage(void *stack, size_t room, size_t len)
 {
 	if (len <= room)
 		return stack;
-	return kvmalloc(len, GFP_KERNEL_ACCOUNT);
+	return kvmalloc(len, GOCHAN_GFP_USER);
 }
 
 /**

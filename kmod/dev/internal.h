@@ -26,10 +26,19 @@
 #define _GOCHAN_DEV_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/gochan.h>
+
+/*
+ * How to allocate what a user chooses the size of. Too much of it is an error
+ * that the user gets: no stack trace in the log, and no task of the memory
+ * cgroup, or of the machine, is killed for it.
+ */
+#define GOCHAN_GFP_USER		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
+				 __GFP_RETRY_MAYFAIL)
 
 struct gochan_account;
 

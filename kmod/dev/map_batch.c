@@ -88,7 +88,7 @@ static int gochan_batch_init(struct gochan_batch *b, struct gochan_map_file *mf,
 	*b = (struct gochan_batch) { .mf = mf, .u = *u };
 	b->max = min_t(size_t, max, u->count);
 	found = ALIGN(b->max, sizeof(u64));
-	room = kvmalloc(found + b->max * entry, GFP_KERNEL_ACCOUNT);
+	room = kvmalloc(found + b->max * entry, GOCHAN_GFP_USER);
 	if (!room)
 		return -ENOMEM;
 	b->room = room;

@@ -325,7 +325,8 @@ static int gochan_map_setup(struct gochan_map_file *mf, size_t hint)
 		.val_size = mf->value_size,
 		.flags = GOMAP_SIPHASH | (mf->varlen ? GOMAP_BYTES : 0),
 		.max_entries = min_t(u64, mf->max_entries, SIZE_MAX),
-		.gfp = __GFP_ACCOUNT,
+		/* With GFP_KERNEL, which all commands use: GOCHAN_GFP_USER. */
+		.gfp = __GFP_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL,
 	};
 
 	return gomap_init(&mf->map, &params, hint, GFP_KERNEL);

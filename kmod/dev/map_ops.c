@@ -30,7 +30,7 @@ static int gochan_stage_init(struct gochan_stage *s, size_t size)
 {
 	s->p = s->stack;
 	if (size > sizeof(s->stack))
-		s->p = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+		s->p = kvmalloc(size, GOCHAN_GFP_USER);
 	return s->p ? 0 : -ENOMEM;
 }
 

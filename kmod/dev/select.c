@@ -300,7 +300,7 @@ gochan_user_select_alloc(struct gochan_select *arg)
 
 	/* One piece: an allocation costs more than what is done in it. */
 	us = kzalloc(struct_size(us, c, arg->nr) +
-		     arg->nr * sizeof(*us->cases), GFP_KERNEL_ACCOUNT);
+		     arg->nr * sizeof(*us->cases), GOCHAN_GFP_USER);
 	if (!us)
 		return NULL;
 	us->arg = arg;
