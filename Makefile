@@ -53,7 +53,7 @@ help:
 	@echo 'make test              KUnit suites and selftests'
 	@echo 'make check             style, sparse, kernel-doc, user-space headers'
 	@echo 'make check-debug       the tests under lockdep, KASAN, kmemleak, ...'
-	@echo 'make check-matrix      the tests on newer kernels'
+	@echo 'make check-matrix      the tests on newer kernels and PREEMPT_RT'
 	@echo 'make bench             compare with the kernel'\''s own structures'
 	@echo
 	@echo 'run, shell, test and the checks install the packages they need, never'

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build-matrix.sh [SERIES]...: build the modules for other kernel series, with
-# warnings as errors, and run all tests there. A series that the mirror does
-# not offer is skipped, with the reason.
+# build-matrix.sh [SERIES | rt]...: build the modules for other kernel series,
+# with warnings as errors, and run all tests there; "rt" is Debian's PREEMPT_RT
+# build of the stock kernel. What the mirror does not offer is skipped, with the
+# reason.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$SCRIPTS/results.sh"
 
-[ $# -gt 0 ] || set -- 6.12 7.3
+[ $# -gt 0 ] || set -- 6.12 7.3 rt
 "$SCRIPTS/deps.sh"
 total=$OUT/result/matrix
 mkdir -p "${total%/*}"
@@ -34,18 +35,20 @@ sparse_report() {
 
 for series; do
 	say "tests on $series"
-	rc=0
-	counts=$("$SCRIPTS/run-tier.sh" "matrix-$series") || rc=$?
+	rc=0 tier=matrix-$series package=linux-source-$series
+	[ "$series" != rt ] || tier=rt package="linux-image of that kind"
+	counts=$("$SCRIPTS/run-tier.sh" "$tier") || rc=$?
 	case $rc in
 	0)
 		echo "$counts" >>"$total"
 		read -r p f s <<<"$counts"
-		summary+=("$series: $p passed, $f failed, $s skipped"
-			  "$series: sparse $(sparse_report "$series")")
+		summary+=("$series: $p passed, $f failed, $s skipped")
+		[ "$series" = rt ] ||
+			summary+=("$series: sparse $(sparse_report "$series")")
 		;;
 	3)
 		echo 0 0 1 >>"$total"
-		summary+=("$series: SKIP, the mirror has no linux-source-$series")
+		summary+=("$series: SKIP, the mirror has no $package")
 		;;
 	*)
 		echo 0 1 0 >>"$total"

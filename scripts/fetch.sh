@@ -5,6 +5,8 @@
 # are. Packages are unpacked, never installed.
 #
 #   fetch.sh image            the stock image for the installed headers
+#   fetch.sh image rt         Debian's PREEMPT_RT build of that same version
+#   fetch.sh headers rt       and its headers
 #   fetch.sh source           sources of that same version
 #   fetch.sh source 6.12      newest sources of that series, from any suite
 #                             that the configured mirror offers
@@ -60,6 +62,57 @@ fetch_image() {
 		die "cannot download linux-image-$release; if the mirror has" \
 		    "dropped it, run apt-get update and upgrade linux-headers-amd64"
 	publish "$tmp" "$entry"
+}
+
+# Older series have the image in boot, newer ones beside the modules.
+image_file() {
+	local release=$1 entry=$CACHE/image/$1 file
+
+	file=$(newest "$entry/boot/vmlinuz-$release" \
+		"$entry/usr/lib/modules/$release/vmlinuz" \
+		"$entry/lib/modules/$release/vmlinuz")
+	[ -n "$file" ] ||
+		die "linux-image-$release has no kernel where this script looks;" \
+		    "see $entry"
+	echo "$file"
+}
+
+# The headers of a build other than the installed one. They name each other and
+# the build tools by absolute paths, which are made relative; the tools are
+# those of the installed headers, which have the same version.
+fetch_headers() {
+	local release=$1 entry=$2 tmp=$2.tmp base=${1%-*-amd64} kind package
+	local kbuild
+
+	[ ! -e "$entry" ] || return 0
+	rm -rf "$tmp"
+	kind=${release#"$base"-}
+	for package in "$release" "$base-common-${kind%-amd64}"; do
+		run_logged "headers $package" "$LOGS/fetch-headers.log" \
+			unpack_package "$tmp" -- "linux-headers-$package" ||
+			die "cannot download linux-headers-$package; run" \
+			    "apt-get update"
+	done
+	sed -i 's|/usr/src/|../|' "$tmp/usr/src/linux-headers-$release/Makefile"
+	kbuild=$(readlink -f "/usr/src/linux-headers-$(stock_release)/scripts")
+	kbuild=${kbuild%/scripts}
+	mkdir -p "$tmp/usr/lib"
+	ln -s "$kbuild" "$tmp/usr/lib/${kbuild##*/}"
+	publish "$tmp" "$entry"
+}
+
+# A build of the stock version beside the ordinary one; the mirror may lack it.
+other_release() {
+	local release
+
+	release=$(stock_release)
+	release=${release%-amd64}-$1-amd64
+	if [ ! -e "$CACHE/image/$release" ]; then
+		refresh_lists "linux-image-$release"
+		apt-cache show "linux-image-$release" >/dev/null 2>&1 ||
+			exit $NOT_OFFERED
+	fi
+	echo "$release"
 }
 
 # fetch_source ENTRY PACKAGE VERSION APT-OPTIONS...
@@ -160,17 +213,27 @@ series_source() {
 	echo "$entry"
 }
 
-mkdir -p "$CACHE/src" "$CACHE/image"
+mkdir -p "$CACHE/src" "$CACHE/image" "$CACHE/headers"
 case ${1:-} in
 image)
-	if [ -n "${VMLINUZ:-}" ]; then
+	if [ -z "${2:-}" ] && [ -n "${VMLINUZ:-}" ]; then
 		echo "$VMLINUZ"
 		exit
 	fi
 	need_apt
-	release=$(stock_release)
+	if [ -n "${2:-}" ]; then
+		release=$(other_release "$2") || exit $?
+	else
+		release=$(stock_release)
+	fi
 	with_lock image fetch_image "$release" "$CACHE/image/$release"
-	echo "$CACHE/image/$release/boot/vmlinuz-$release"
+	image_file "$release"
+	;;
+headers)
+	need_apt
+	release=$(other_release "${2:?which build}") || exit $?
+	with_lock headers fetch_headers "$release" "$CACHE/headers/$release"
+	echo "$CACHE/headers/$release/usr/src/linux-headers-$release"
 	;;
 source)
 	if [ -z "${2:-}" ] && [ -n "${KSRC:-}" ]; then
@@ -185,6 +248,6 @@ source)
 	fi
 	;;
 *)
-	die "usage: fetch.sh image | fetch.sh source [SERIES]"
+	die "usage: fetch.sh image [rt] | headers rt | source [SERIES]"
 	;;
 esac

@@ -11,9 +11,11 @@ if [ -e "$running/Makefile" ]; then
 	exit
 fi
 
-# Newest by release, whichever of the two places it was found in.
+# Newest by release, whichever of the two places it was found in; a build for
+# real time or clouds only if it is what runs.
 newest=$(for dir in /lib/modules/*/build /usr/src/linux-headers-*-amd64; do
 	[ -e "$dir/Makefile" ] || continue
+	case ${dir%/build} in *-rt-amd64 | *-cloud-amd64) continue ;; esac
 	release=${dir#/usr/src/linux-headers-}
 	release=${release#/lib/modules/}
 	echo "${release%/build} $dir"

@@ -136,11 +136,25 @@ newest() {
 	done | sort -V | tail -n 1
 }
 
-# The newest installed stock headers, as a release such as 6.1.0-N-amd64.
-stock_release() {
+# stock_headers_in DIRECTORY: the headers there of Debian's ordinary kernels, not
+# of the other builds of the same sources, such as 6.1.0-N-rt-amd64.
+stock_headers_in() {
 	local dir
 
-	dir=$(newest /usr/src/linux-headers-[0-9]*-amd64)
+	for dir in "$1"/linux-headers-[0-9]*-amd64; do
+		case $dir in
+		*-rt-amd64 | *-cloud-amd64)	;;
+		*)				echo "$dir" ;;
+		esac
+	done
+}
+
+# The newest installed stock headers, as a release such as 6.1.0-N-amd64.
+stock_release() {
+	local dir dirs
+
+	mapfile -t dirs < <(stock_headers_in /usr/src)
+	dir=$(newest "${dirs[@]}")
 	[ -n "$dir" ] ||
 		die "no stock kernel headers are installed; run scripts/deps.sh"
 	echo "${dir#/usr/src/linux-headers-}"

@@ -6,6 +6,7 @@
 # reason is on stderr.
 #
 #   stock             selftests, Debian's own kernel
+#   rt                selftests, Debian's kernel with PREEMPT_RT
 #   uml, uml-debug    KUnit
 #   qemu-debug, matrix-SERIES   both
 set -euo pipefail
@@ -17,6 +18,7 @@ tier=$1
 kunit='' selftests='' uml=() make_args=()
 case $tier in
 stock)			selftests=y ;;
+rt)			selftests=y make_args=(W=1 KCFLAGS=-Werror) ;;
 uml | uml-debug)	kunit=y uml=(--uml) make_args=(ARCH=um) ;;
 qemu-debug | matrix-*)	kunit=y selftests=y make_args=(ARCH=x86_64) ;;
 *)			die "no such tier: $tier" ;;
@@ -46,6 +48,10 @@ find_kernel() {
 	stock)
 		kernel=$("$SCRIPTS/fetch.sh" image)
 		kdir=$(stock_headers)
+		;;
+	rt)
+		kernel=$("$SCRIPTS/fetch.sh" image rt) || exit $?
+		kdir=$("$SCRIPTS/fetch.sh" headers rt) || exit $?
 		;;
 	*)
 		kdir=$("$SCRIPTS/build-kernel.sh" "$tier")
