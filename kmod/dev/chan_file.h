@@ -72,6 +72,8 @@ ssize_t gochan_chan_read(struct file *file, char __user *buf, size_t count,
 			 loff_t *ppos);
 ssize_t gochan_chan_write(struct file *file, const char __user *buf,
 			  size_t count, loff_t *ppos);
+ssize_t gochan_chan_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t gochan_chan_write_iter(struct kiocb *iocb, struct iov_iter *from);
 const struct gochan_wait *gochan_msg_wait(struct file *file, u32 flags,
 					  u64 deadline,
 					  struct gochan_wait *wait);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What can be done with a channel's descriptor for one message at a time:
- * read(2), write(2) and the ioctls, in terms of the core's channel.
+ * read(2), write(2), their relatives and the ioctls, in terms of the core's
+ * channel.
  *
  * A message is staged in kernel memory between the user's buffer and the
  * channel, because no user memory is touched under the channel's lock. Messages
@@ -15,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "../compat.h"
 #include "chan_file.h"
@@ -25,6 +27,7 @@
 /**
  * struct gochan_user_msg - the user's side of a transfer
  * @buf: the user's buffer
+ * @iter: used instead of @buf if not NULL: a message in several pieces
  * @len: in: its length. Out, receive: length of the message
  * @discard: receive: take the message, but nobody wants it
  * @peek: receive: leave the message in the channel
@@ -32,6 +35,7 @@
  */
 struct gochan_user_msg {
 	void __user *buf;
+	struct iov_iter *iter;
 	size_t len;
 	bool discard;
 	bool peek;
@@ -67,6 +71,33 @@ void gochan_unstage(void *stack, void *stage)
 		kvfree(stage);
 }
 
+/*
+ * Between the stage and the user's side of a transfer.
+ */
+
+static bool gochan_stage_in(void *stage, const struct gochan_user_msg *msg)
+{
+	if (msg->iter)
+		return copy_from_iter_full(stage, msg->len, msg->iter);
+	return !copy_from_user(stage, msg->buf, msg->len);
+}
+
+static bool gochan_stage_out(const struct gochan_user_msg *msg,
+			     const void *stage)
+{
+	if (msg->iter)
+		return copy_to_iter(stage, msg->len, msg->iter) == msg->len;
+	return !copy_to_user(msg->buf, stage, msg->len);
+}
+
+/* Check that @len bytes of the user's side can be written. */
+static int gochan_probe_msg(const struct gochan_user_msg *msg, size_t len)
+{
+	if (!msg->iter)
+		return gochan_probe_write(msg->buf, len);
+	return fault_in_iov_iter_writeable(msg->iter, len) ? -EFAULT : 0;
+}
+
 static noinline int gochan_send_staged(struct gochan_chan_obj *co,
 				       const struct gochan_user_msg *msg,
 				       const struct gochan_wait *wait)
@@ -78,7 +109,7 @@ static noinline int gochan_send_staged(struct gochan_chan_obj *co,
 	stage = gochan_stage(stack, sizeof(stack), msg->len);
 	if (!stage)
 		return -ENOMEM;
-	if (copy_from_user(stage, msg->buf, msg->len))
+	if (!gochan_stage_in(stage, msg))
 		err = -EFAULT;
 	else
 		err = gochan_send_msg(co->ch, stage, msg->len, wait);
@@ -129,7 +160,7 @@ static int gochan_recv_staged(struct gochan_chan_obj *co, void *stage,
 	 * The buffer could be written a moment ago. If it no longer can, its
 	 * owner has unmapped it during the call and loses the message.
 	 */
-	if (stage && msg->ok && copy_to_user(msg->buf, stage, msg->len))
+	if (stage && msg->ok && !gochan_stage_out(msg, stage))
 		return -EFAULT;
 	return 0;
 }
@@ -142,7 +173,7 @@ static noinline int gochan_recv_any(struct gochan_chan_obj *co,
 	void *stage;
 	int err;
 
-	if (gochan_probe_write(msg->buf, co->elem_size))
+	if (gochan_probe_msg(msg, co->elem_size))
 		return -EFAULT;
 
 	/*
@@ -279,6 +310,53 @@ ssize_t gochan_chan_write(struct file *file, const char __user *buf,
 						   &wait));
 
 	return err ?: count;
+}
+
+/*
+ * readv(2), writev(2), io_uring and aio: one message a call as well, scattered to
+ * or gathered from several pieces. read(2) and write(2) could come this way, too,
+ * but building the iterator costs more than the call does otherwise.
+ */
+
+static const struct gochan_wait *gochan_iocb_wait(const struct kiocb *iocb)
+{
+	if (iocb->ki_flags & IOCB_NOWAIT ||
+	    iocb->ki_filp->f_flags & O_NONBLOCK)
+		return NULL;
+	return &gochan_forever;
+}
+
+ssize_t gochan_chan_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct gochan_chan_obj *co = iocb->ki_filp->private_data;
+	struct gochan_user_msg msg = { .iter = to };
+	int err;
+
+	if (iov_iter_count(to) < co->elem_size)
+		return -EMSGSIZE;
+	err = gochan_recv_any(co, &msg, gochan_iocb_wait(iocb));
+	if (err)
+		return err;
+	return msg.ok ? msg.len : 0;
+}
+
+/* After an error the iterator is where it was, for another attempt. */
+ssize_t gochan_chan_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct gochan_chan_obj *co = iocb->ki_filp->private_data;
+	struct gochan_user_msg msg = {
+		.iter = from,
+		.len = iov_iter_count(from),
+	};
+	int err;
+
+	if (msg.len > co->elem_size)
+		return -EMSGSIZE;
+	err = gochan_send_staged(co, &msg, gochan_iocb_wait(iocb));
+	if (!err)
+		return msg.len;
+	iov_iter_revert(from, msg.len - iov_iter_count(from));
+	return err;
 }
 
 /*

@@ -294,30 +294,136 @@ TEST(positions_do_not_exist)
 	check_info(fd, 1, 0, 0, 0);
 }
 
-TEST(readv_writev_move_one_message_per_buffer)
+/* Pieces of 0, 3, 0 and 5 bytes. */
+static void in_pieces(struct iovec iov[4], void *buf)
 {
-	__u64 in[3] = { 1, 2, 3 }, out[3] = { 0 };
-	struct iovec iov[3];
-	int fd, i;
+	static const size_t ends[] = { 0, 3, 3, 8 };
+	unsigned int i;
+	size_t begin = 0;
 
-	fd = new_chan(0, 8, 4);
-	ASSERT_EQ(0, fd_set_nonblock(fd, true));
-	for (i = 0; i < 3; i++) {
-		iov[i].iov_base = &in[i];
-		iov[i].iov_len = 8;
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		iov[i].iov_base = (char *)buf + begin;
+		iov[i].iov_len = ends[i] - begin;
+		begin = ends[i];
 	}
-	EXPECT_EQ(24, writev(fd, iov, 3));
-	check_info(fd, 3, 0, 0, 0);
-	/* Room for one more only: what did move is reported. */
-	EXPECT_EQ(8, writev(fd, iov, 3));
-	for (i = 0; i < 3; i++)
-		iov[i].iov_base = &out[i];
-	EXPECT_EQ(24, readv(fd, iov, 3));
-	EXPECT_EQ(0, memcmp(in, out, sizeof(in)));
+}
+
+TEST(readv_writev_move_one_message_in_pieces)
+{
+	__u64 in = 0x0123456789abcdefULL, out = 0;
+	struct iovec iov[4];
+	int fd;
+
+	fd = new_chan(0, 8, 2);
+	in_pieces(iov, &in);
+	EXPECT_EQ(8, writev(fd, iov, 4));
+	check_info(fd, 1, 0, 0, 0);
+	in_pieces(iov, &out);
+	/* One message is enough: there is no other to wait for. */
+	EXPECT_EQ(8, readv(fd, iov, 4));
+	EXPECT_EQ(in, out);
+	check_info(fd, 0, 0, 0, 0);
+}
+
+TEST(readv_with_room_for_more_returns_one_message)
+{
+	__u64 out[3] = { POISON_U64, POISON_U64, POISON_U64 };
+	struct iovec iov[] = {
+		{ &out[0], 8 }, { &out[1], 8 }, { &out[2], 8 },
+	};
+	int fd;
+
+	fd = new_chan(0, 8, 3);
+	EXPECT_EQ(0, send_u64(fd, 1));
+	EXPECT_EQ(0, send_u64(fd, 2));
 	EXPECT_EQ(8, readv(fd, iov, 3));
 	EXPECT_EQ(1, out[0]);
-	EXPECT_EQ(-1, readv(fd, iov, 3));
-	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_TRUE(is_poison(&out[1], 16));
+	check_next(fd, 2);
+}
+
+TEST(readv_writev_of_wrong_lengths_fail)
+{
+	__u64 two[2] = { 1, 2 };
+	struct iovec iov[] = { { &two[0], 8 }, { &two[1], 8 } };
+	int fd;
+
+	fd = new_chan(0, 8, 4);
+	EXPECT_EQ(-1, writev(fd, iov, 2));
+	EXPECT_EQ(EMSGSIZE, errno);
+	iov[0].iov_len = 4;
+	EXPECT_EQ(-1, writev(fd, iov, 1));
+	EXPECT_EQ(EINVAL, errno);
+	check_info(fd, 0, 0, 0, 0);
+	EXPECT_EQ(0, send_u64(fd, 3));
+	iov[1].iov_len = 3;
+	EXPECT_EQ(-1, readv(fd, iov, 2));
+	EXPECT_EQ(EMSGSIZE, errno);
+	check_next(fd, 3);
+}
+
+TEST(varlen_writev_gathers_one_message)
+{
+	static char first[300], second[700], out[2000];
+	struct iovec iov[] = {
+		{ first, 0 }, { first, sizeof(first) },
+		{ second, sizeof(second) },
+	};
+	__u32 len = sizeof(out);
+	int fd;
+
+	memset(first, 1, sizeof(first));
+	memset(second, 2, sizeof(second));
+	fd = new_chan(GOCHAN_CHAN_VARLEN, sizeof(out), 4);
+	EXPECT_EQ(1000, writev(fd, iov, 3));
+	check_info(fd, 1, 0, 0, 0);
+	EXPECT_EQ(1, chan_recv(fd, out, &len));
+	EXPECT_EQ(1000, len);
+	EXPECT_TRUE(is_filled(out, 1, 300));
+	EXPECT_TRUE(is_filled(out + 300, 2, 700));
+}
+
+TEST(readv_into_bad_memory_leaves_the_message)
+{
+	__u64 good = 0;
+	struct iovec iov[] = { { &good, 4 }, { NULL, 4 } };
+	int fd;
+
+	fd = new_chan(0, 8, 1);
+	EXPECT_EQ(0, send_u64(fd, 5));
+	EXPECT_EQ(-1, readv(fd, iov, 2));
+	EXPECT_EQ(EFAULT, errno);
+	check_info(fd, 1, 0, 0, 0);
+	check_next(fd, 5);
+	EXPECT_EQ(-1, writev(fd, iov, 2));
+	EXPECT_EQ(EFAULT, errno);
+	check_drained(fd);
+}
+
+static int peer_readv(struct peer *peer)
+{
+	char *value = (char *)&peer->value;
+	struct iovec iov[] = { { value, 4 }, { value + 4, 4 } };
+	ssize_t ret = readv(peer->fd, iov, 2);
+
+	return ret < 0 ? -errno : ret;
+}
+
+TEST(readv_asleep_gets_the_message_or_the_end)
+{
+	struct peer *peer;
+	int fd;
+
+	fd = new_chan(0, 8, 0);
+	peer = peer_start(peer_readv, fd, 0);
+	await_waiters(fd, 0, 1);
+	EXPECT_EQ(0, send_u64(fd, 31));
+	EXPECT_EQ(8, peer_join(peer));
+	EXPECT_EQ(31, peer->value);
+	peer = peer_start(peer_readv, fd, 0);
+	await_waiters(fd, 0, 1);
+	EXPECT_EQ(0, chan_close(fd));
+	EXPECT_EQ(0, peer_join(peer));
 }
 
 struct reader {
