@@ -75,6 +75,11 @@ static struct file *gochan_alloc_file(struct inode *inode, int flags,
 	}
 	/* No position, so that calls on one file do not wait for each other. */
 	stream_open(inode, file);
+	/*
+	 * IOCB_NOWAIT is honoured. io_uring would retry a file that can be
+	 * polled but lacks this, without sleeping, as long as it is ready.
+	 */
+	file->f_mode |= FMODE_NOWAIT;
 	/* The last fput() gives this back. */
 	__module_get(fops->owner);
 	return file;

@@ -400,6 +400,30 @@ TEST(readv_into_bad_memory_leaves_the_message)
 	check_drained(fd);
 }
 
+TEST(readv_writev_with_nowait_fail_instead_of_sleeping)
+{
+	static const __u32 capacities[] = { 0, 2 };
+	__u64 value = 3;
+	struct iovec iov = { &value, 8 };
+	unsigned int i, n;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(capacities); i++) {
+		fd = new_chan(0, 8, capacities[i]);
+		EXPECT_EQ(-1, preadv2(fd, &iov, 1, -1, RWF_NOWAIT));
+		EXPECT_EQ(EAGAIN, errno);
+		for (n = 0; n < capacities[i]; n++)
+			EXPECT_EQ(8, pwritev2(fd, &iov, 1, -1, RWF_NOWAIT));
+		EXPECT_EQ(-1, pwritev2(fd, &iov, 1, -1, RWF_NOWAIT));
+		EXPECT_EQ(EAGAIN, errno);
+		check_info(fd, capacities[i], 0, 0, 0);
+		for (n = 0; n < capacities[i]; n++)
+			EXPECT_EQ(8, preadv2(fd, &iov, 1, -1, RWF_NOWAIT));
+		check_drained(fd);
+		close(fd);
+	}
+}
+
 static int peer_readv(struct peer *peer)
 {
 	char *value = (char *)&peer->value;

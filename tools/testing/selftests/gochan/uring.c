@@ -138,4 +138,177 @@ TEST_F(task_work, sleep_lasts_until_its_deadline)
 	}
 }
 
+/*
+ * Reads and writes by io_uring.
+ */
+
+/* Requests at a time: each message wakes all of them. */
+#define PENDING		32
+
+FIXTURE(requests)
+{
+	struct uring ring;
+	int fd;
+};
+
+FIXTURE_SETUP(requests)
+{
+	int err = uring_init(&self->ring);
+
+	if (err)
+		SKIP(return, "no io_uring: %s", strerror(-err));
+	self->fd = new_chan(0, sizeof(__u64), 1);
+}
+
+FIXTURE_TEARDOWN(requests)
+{
+}
+
+/* A request has moved its message. */
+#define await_moved(ring)						\
+	do {								\
+		struct io_uring_cqe __cqe;				\
+									\
+		ASSERT_TRUE(wait_for(uring_completion(ring, &__cqe)));	\
+		EXPECT_EQ(8, __cqe.res);				\
+	} while (0)
+
+TEST_F(requests, pending_reads_need_no_worker)
+{
+	static __u64 values[PENDING];
+	struct io_uring_cqe cqe;
+	__u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < PENDING; i++)
+		ASSERT_EQ(1, uring_move_u64(&self->ring, IORING_OP_READ,
+					    self->fd, &values[i], 0));
+	EXPECT_FALSE(uring_completion(&self->ring, &cqe));
+	EXPECT_EQ(0, uring_workers());
+	for (i = 0; i < PENDING; i++) {
+		ASSERT_EQ(0, send_u64(self->fd, 1ULL << i));
+		await_moved(&self->ring);
+	}
+	EXPECT_FALSE(uring_completion(&self->ring, &cqe));
+	EXPECT_EQ(0, uring_workers());
+	for (i = 0; i < PENDING; i++)
+		sum += values[i];
+	EXPECT_EQ((1ULL << PENDING) - 1, sum);
+	check_info(self->fd, 0, 0, 0, 0);
+}
+
+TEST_F(requests, pending_writes_need_no_worker)
+{
+	static __u64 values[PENDING];
+	struct io_uring_cqe cqe;
+	__u64 value, sum = 0;
+	unsigned int i;
+
+	ASSERT_EQ(0, send_u64(self->fd, 0));
+	for (i = 0; i < PENDING; i++) {
+		values[i] = 1ULL << i;
+		ASSERT_EQ(1, uring_move_u64(&self->ring, IORING_OP_WRITE,
+					    self->fd, &values[i], 0));
+	}
+	EXPECT_FALSE(uring_completion(&self->ring, &cqe));
+	EXPECT_EQ(0, uring_workers());
+	for (i = 0; i < PENDING; i++) {
+		ASSERT_EQ(1, recv_u64(self->fd, &value));
+		sum += value;
+		await_moved(&self->ring);
+	}
+	ASSERT_EQ(1, recv_u64(self->fd, &value));
+	EXPECT_EQ((1ULL << PENDING) - 1, sum + value);
+	EXPECT_EQ(0, uring_workers());
+}
+
+TEST_F(requests, pending_reads_end_at_close)
+{
+	static __u64 values[PENDING];
+	struct io_uring_cqe cqe;
+	unsigned int i;
+
+	for (i = 0; i < PENDING; i++)
+		ASSERT_EQ(1, uring_move_u64(&self->ring, IORING_OP_READ,
+					    self->fd, &values[i], 0));
+	EXPECT_EQ(0, chan_close(self->fd));
+	for (i = 0; i < PENDING; i++) {
+		ASSERT_TRUE(wait_for(uring_completion(&self->ring, &cqe)));
+		EXPECT_EQ(0, cqe.res);
+	}
+	EXPECT_EQ(0, uring_workers());
+}
+
+/* A map has nothing to be read: no worker has to find that out. */
+TEST_F(requests, read_of_a_map_fails_at_once)
+{
+	struct io_uring_cqe cqe;
+	__u64 value;
+	int map;
+
+	map = new_u64_map();
+	ASSERT_EQ(1, uring_move_u64(&self->ring, IORING_OP_READ, map, &value,
+				    0));
+	ASSERT_TRUE(uring_completion(&self->ring, &cqe));
+	EXPECT_EQ(-EINVAL, cqe.res);
+	EXPECT_EQ(0, uring_workers());
+}
+
+/* Reads that io_uring is told to begin in a worker, always two of them. */
+static int peer_read_async(struct peer *peer)
+{
+	struct io_uring_cqe cqe;
+	struct uring ring;
+	__u64 value;
+	int n = 2;
+
+	if (uring_init(&ring))
+		return PEER_FAILED;
+	for (;;) {
+		for (; n; n--)
+			if (uring_move_u64(&ring, IORING_OP_READ, peer->fd,
+					   &value, IOSQE_ASYNC) != 1)
+				return PEER_FAILED;
+		peer_ready(peer);
+		while (uring_completion(&ring, &cqe)) {
+			if (cqe.res != sizeof(value))
+				return PEER_FAILED;
+			n++;
+		}
+	}
+}
+
+static bool peer_gone(struct peer *peer)
+{
+	return waitpid(peer->pid, NULL, WNOHANG) == peer->pid;
+}
+
+/* Messages that come, and go before the reader is there, and one that stays. */
+TEST_F(requests, forced_async_reads_do_not_outlive_their_process)
+{
+	unsigned int turn, turns = scaled(4000, 200), round;
+	struct peer *peer;
+	__u64 value;
+
+	for (round = 0; round < 4; round++) {
+		peer = peer_start(peer_read_async, self->fd, 0);
+		ASSERT_TRUE(wait_for(__atomic_load_n(&peer->ready,
+						     __ATOMIC_ACQUIRE)));
+		for (turn = 0; turn < turns; turn++) {
+			unsigned int pause = turn & 1 ? scramble(turn) % 20000 : 0;
+
+			try_send_u64(self->fd, turn);
+			/* Take it back at another moment each time. */
+			while (pause--)
+				asm volatile("" : : : "memory");
+			try_recv_u64(self->fd, &value);
+		}
+		try_send_u64(self->fd, 0);
+		ASSERT_FALSE(peer_done(peer));
+		kill(peer->pid, SIGKILL);
+		ASSERT_TRUE(wait_for(peer_gone(peer)));
+		drain(self->fd, 1);
+	}
+}
+
 TEST_HARNESS_MAIN

@@ -123,4 +123,42 @@ static inline unsigned int uring_drain(struct uring *r)
 	return n;
 }
 
+/* Read or write one message of 8 bytes, without a position. */
+static inline int uring_move_u64(struct uring *r, __u8 opcode, int fd,
+				 __u64 *value, __u8 flags)
+{
+	struct io_uring_sqe *sqe = uring_request(r, opcode, fd);
+
+	sqe->addr = (uintptr_t)value;
+	sqe->len = sizeof(*value);
+	sqe->off = -1;
+	sqe->flags = flags;
+	return uring_submit(r);
+}
+
+/* Threads that the kernel has made for requests of this process that block. */
+static inline int uring_workers(void)
+{
+	char path[300], name[16];
+	struct dirent *task;
+	int fd, n = 0;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	if (!dir)
+		abort();
+	while ((task = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
+			 task->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (read(fd, name, 7) == 7 && !memcmp(name, "iou-wrk", 7))
+			n++;
+		close(fd);
+	}
+	closedir(dir);
+	return n;
+}
+
 #endif /* URING_TEST_H */
