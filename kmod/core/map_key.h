@@ -184,13 +184,19 @@ gomap_slot_block(const struct gomap *m, void *slot, enum gomap_kind kind)
 	return slot + gomap_val_off(m, kind);
 }
 
-/* A slot that is being changed may have any length in it: bound it. */
+/*
+ * The length of a slot's key. A reader may meet a slot that is being changed,
+ * with any length in it: the byte is loaded once, so that the length which was
+ * bounded is the one that is used.
+ */
 static __always_inline u32 gomap_slot_len(const struct gomap *m,
 					  const void *slot)
 {
+	const u8 *len = slot + m->key_size;
+
 	if (!(m->flags & GOMAP_BYTES))
 		return m->key_size;
-	return min_t(u32, *((const u8 *)slot + m->key_size), m->key_size);
+	return min_t(u32, READ_ONCE(*len), m->key_size);
 }
 
 static __always_inline u32 gomap_slot_key_len(const struct gomap *m,

@@ -110,7 +110,8 @@ static __always_inline void gomap_store_key(const struct gomap *m, void *slot,
 		memcpy(slot, k->data, k->len);
 		if (m->flags & GOMAP_BYTES) {
 			memset(slot + k->len, 0, m->key_size - k->len);
-			*((u8 *)slot + m->key_size) = k->len;
+			/* Pairs with the load in gomap_slot_len(). */
+			WRITE_ONCE(*((u8 *)slot + m->key_size), k->len);
 		}
 		break;
 	}
