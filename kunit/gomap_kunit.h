@@ -23,6 +23,7 @@ extern struct kunit_suite gomap_keys_suite;
 extern struct kunit_suite gomap_model_suite;
 extern struct kunit_suite gomap_walk_suite;
 extern struct kunit_suite gomap_iter_suite;
+extern struct kunit_suite gomap_order_suite;
 extern struct kunit_suite gomap_scan_suite;
 extern struct kunit_suite gomap_fail_suite;
 extern struct kunit_suite gomap_reserve_suite;

@@ -285,9 +285,8 @@ struct gomap_iter {
 	u64 origin;
 	u64 done;
 	u64 last;
-	u32 offset;
+	u32 turn;
 	u32 pos;
-	bool begun;
 	bool whole;
 	u8 slot[GOMAP_MAX_SLOT] __aligned(8);
 };
@@ -301,7 +300,7 @@ int gomap_for_each(const struct gomap *m,
 
 /**
  * struct gomap_cursor - where a scan stands
- * @origin: where it began
+ * @origin: in which order it goes
  * @done: how far it has come, GOMAP_CURSOR_END at the end
  *
  * Plain numbers without a reference to anything, so that a cursor can be kept

@@ -2,14 +2,21 @@
 /*
  * Maps: iteration, with Go's guarantees and without a lock between steps.
  *
- * The hashes are a circle. An iteration walks it once, table by table; its
- * state is the place where it began and the part it has done. Tables split,
- * merge and move meanwhile, but a key keeps its hash, so that part says of each
- * entry whether it has been seen. The seed changes only when the map is emptied
- * or cleared: then nothing is left that an iteration owes, and it ends.
+ * An iteration walks all hashes in the order of their positions, table by
+ * table; its state is how far it has come. Tables split, merge and move
+ * meanwhile, but a key keeps its hash, so the state says of each entry whether
+ * it has been seen. The seed changes only when the map is emptied or cleared:
+ * then nothing is left that an iteration owes, and it ends.
  *
- * Positions are relative to the origin, in units of two hashes, so that the end
- * of the circle is a number as well.
+ * The position of a hash is what it differs by, bit by bit, from the origin of
+ * the iteration, a random number. The hashes of a table are those with a common
+ * prefix, and so are their positions: an iteration comes to each table once, and
+ * to any of them first. Which of two hashes comes first is what the origin has
+ * in the highest bit in which they differ, so each does in half of all
+ * iterations. The slots of a table are visited in the same manner, so that this
+ * holds for small maps, too.
+ *
+ * Positions are in units of two hashes, so that the end is a number as well.
  *
  * There are two forms:
  *
@@ -27,25 +34,36 @@
  */
 
 #include <linux/export.h>
+#include <linux/math64.h>
 
 #include "map_internal.h"
 #include "map_key.h"
 
 static u64 gomap_position(u64 hash, u64 origin)
 {
-	return (hash - origin) >> 1;
+	return (hash ^ origin) >> 1;
 }
 
-/*
- * The last position that @t covers beginning with @done. If the origin lies
- * inside the table, it covers the beginning of the circle and its end.
- */
-static u64 gomap_last_position(const struct gomap_table *t, u64 origin,
-			       u64 done)
+/* A hash at a position: the inverse of gomap_position(). */
+static u64 gomap_position_hash(u64 pos, u64 origin)
 {
-	u64 last = gomap_position(gomap_table_last(t), origin);
+	return pos << 1 ^ origin;
+}
 
-	return last < done ? GOMAP_CURSOR_END - 1 : last;
+/* How many positions a table covers, less one. */
+static u64 gomap_table_width(const struct gomap_table *t)
+{
+	return ~0ULL >> 1 >> t->depth;
+}
+
+static u64 gomap_first_position(const struct gomap_table *t, u64 origin)
+{
+	return gomap_position(t->prefix, origin) & ~gomap_table_width(t);
+}
+
+static u64 gomap_last_position(const struct gomap_table *t, u64 origin)
+{
+	return gomap_position(t->prefix, origin) | gomap_table_width(t);
 }
 
 /* Copy a slot of any table to @copy if it is full. */
@@ -84,7 +102,7 @@ static const void *gomap_slot_val(const struct gomap *m, void *slot)
 /* Pin the table that is next, if there is one. */
 static bool gomap_iter_pin(struct gomap_iter *it)
 {
-	u64 hash = it->origin + (it->done << 1);
+	u64 hash = gomap_position_hash(it->done, it->origin);
 	struct gomap_table *t;
 
 	do {
@@ -94,21 +112,15 @@ static bool gomap_iter_pin(struct gomap_iter *it)
 		/* The last reference goes after the directory has changed. */
 	} while (!refcount_inc_not_zero(&t->refs));
 
-	if (!it->begun) {
-		it->begun = true;
-		it->origin = t->prefix;
-		hash = t->prefix;
-	}
 	it->table = t;
-	it->last = gomap_last_position(t, it->origin, it->done);
-	it->whole = t->prefix == hash &&
-		    it->last == gomap_position(gomap_table_last(t), it->origin);
+	it->last = gomap_last_position(t, it->origin);
+	it->whole = gomap_first_position(t, it->origin) == it->done;
 	it->pos = 0;
-	it->offset = get_random_u32();
+	it->turn = get_random_u32();
 	return true;
 }
 
-/* Put the current table away. Return false at the end of the circle. */
+/* Put the current table away. Return false if it was the last one. */
 static bool gomap_iter_leave(struct gomap_iter *it)
 {
 	gomap_table_put(it->table);
@@ -168,7 +180,7 @@ static bool gomap_iter_step(struct gomap_iter *it)
 			break;
 		slots = gomap_table_slots(it->table);
 		while (it->pos < slots)
-			if (gomap_iter_fetch(it, (it->pos++ + it->offset) &
+			if (gomap_iter_fetch(it, (it->pos++ ^ it->turn) &
 						 (slots - 1)))
 				return true;
 	} while (gomap_iter_leave(it));
@@ -186,7 +198,9 @@ static bool gomap_iter_step(struct gomap_iter *it)
  * one that is deleted before it is reached is not, one that is overwritten has
  * its latest value. An entry that is added meanwhile may be produced or not, at
  * most once for each insertion. After gomap_clear(), or when the map has become
- * empty, the iteration ends. The order is random, and another each time.
+ * empty, the iteration ends. The order is random, and another each time: of any
+ * two entries of a map that does not change, each comes first in half of all
+ * iterations.
  *
  * The map may be changed between the steps, by the caller, too. The memory of
  * one table is kept from being freed.
@@ -200,7 +214,6 @@ void gomap_iter_init(struct gomap_iter *it, const struct gomap *m)
 	if (!m || !gomap_len(m))
 		return;
 	it->m = m;
-	it->begun = false;
 	it->origin = get_random_u64();
 	it->done = 0;
 	rcu_read_lock();
@@ -336,17 +349,21 @@ static void gomap_scan_store(struct gomap_scan *s, void *slot)
 /*
  * Store the entries of @t from the cursor up to the position @end. Return false
  * if there are too many: then none is stored.
+ *
+ * The low bits of the origin, which no position of a table depends on, order the
+ * slots: the same cursor gives the same order.
  */
 static bool gomap_scan_range(struct gomap_scan *s, const struct gomap_table *t,
 			     u64 end)
 {
+	u32 i, slots = gomap_table_slots(t), first = s->nr;
+	u32 turn = (s->c->origin >> 1) & (slots - 1);
 	u8 slot[GOMAP_MAX_SLOT] __aligned(8);
-	u32 nr, first = s->nr;
 
-	for (nr = 0; nr < gomap_table_slots(t); nr++) {
+	for (i = 0; i < slots; i++) {
 		u64 pos;
 
-		if (!gomap_copy_slot(s->m, t, nr, slot))
+		if (!gomap_copy_slot(s->m, t, i ^ turn, slot))
 			continue;
 		pos = gomap_scan_position(s, slot);
 		if (pos < s->c->done || pos >= end)
@@ -367,13 +384,13 @@ static bool gomap_scan_range(struct gomap_scan *s, const struct gomap_table *t,
 static u64 gomap_scan_end(const struct gomap_scan *s,
 			  const struct gomap_table *t)
 {
-	u64 last = gomap_last_position(t, s->c->origin, s->c->done);
+	u64 last = gomap_last_position(t, s->c->origin);
 	u32 used = READ_ONCE(t->used), room = s->max - s->nr;
 	u64 width;
 
 	if (used <= room)
 		return last + 1;
-	width = div_u64(~0ULL >> 1 >> t->depth, used) * (room - room / 8);
+	width = div_u64(gomap_table_width(t), used) * (room - room / 8);
 	return min(last, s->c->done + width) + 1;
 }
 
@@ -386,7 +403,7 @@ static int gomap_scan_step(struct gomap_scan *s)
 	u64 end;
 
 	s->seed = gomap_seed(d, s->m->kind);
-	t = gomap_dir_table(d, c->origin + (c->done << 1));
+	t = gomap_dir_table(d, gomap_position_hash(c->done, c->origin));
 	if (!t) {
 		c->done = GOMAP_CURSOR_END;
 		return 0;
@@ -403,14 +420,14 @@ static int gomap_scan_step(struct gomap_scan *s)
 }
 
 /**
- * gomap_cursor_init - begin a scan at a random place
+ * gomap_cursor_init - begin a scan in a random order
  * @c: the cursor
  *
  * Context: Any but NMI.
  */
 void gomap_cursor_init(struct gomap_cursor *c)
 {
-	c->origin = get_random_u64() & ~1ULL;
+	c->origin = get_random_u64();
 	c->done = 0;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_cursor_init, GOCHAN_NS);
@@ -455,7 +472,6 @@ int gomap_scan(const struct gomap *m, struct gomap_cursor *c, void *keys,
 		return -EINVAL;
 	if (!m)
 		return 0;
-	c->origin &= ~1ULL;
 	/* The little room that is left would cost a look at all slots again. */
 	while (!ret && s.nr < DIV_ROUND_UP(n, 2) && c->done < GOMAP_CURSOR_END) {
 		rcu_read_lock();

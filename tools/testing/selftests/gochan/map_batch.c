@@ -596,6 +596,51 @@ TEST(iteration_order_is_another_each_time)
 	EXPECT_EQ(3, starts);
 }
 
+/*
+ * Of each two of a few entries either comes first, of any map and however many
+ * are asked for. Each does in half of the iterations: that there are fewer than
+ * 20 of 128 such has a probability below 2^-50.
+ */
+TEST(either_of_two_entries_comes_first)
+{
+	static const __u32 counts[] = { 1, 2, 100 };
+	unsigned int maps = scaled(40, 4), m, c, n, i, round;
+
+	for (m = 0; m < maps; m++) {
+		__u32 count = counts[m % 3];
+		int fd = new_u64_map();
+
+		for (n = 2; n < 5; n++) {
+			unsigned int before[4] = { 0 }, at[4] = { 0 };
+
+			for (i = 0; i < n; i++)
+				ASSERT_EQ(0, put_u64(fd, i, i));
+			for (round = 0; round < 128; round++) {
+				struct gochan_map_iter it = { 0 };
+				unsigned int got = 0;
+				int ret;
+
+				while ((ret = iterate_u64(fd, &it, out + got,
+							  NULL, count)) > 0)
+					got += ret;
+				ASSERT_EQ(0, ret);
+				ASSERT_EQ(n, got);
+				for (c = 0; c < n; c++) {
+					ASSERT_GT(n, out[c]);
+					at[out[c]] = c;
+				}
+				for (i = 0; i + 1 < n; i++)
+					before[i] += at[i] < at[i + 1];
+			}
+			for (i = 0; i + 1 < n; i++) {
+				EXPECT_LE(20, before[i]);
+				EXPECT_GE(108, before[i]);
+			}
+		}
+		close(fd);
+	}
+}
+
 TEST(cursor_is_plain_data)
 {
 	struct gochan_map_iter it = { 0 }, copy;
