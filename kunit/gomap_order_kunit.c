@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gochan_kunit - in which order entries are produced
+ * gochan_kunit - orders: in which one entries are produced, and in which one
+ * the keys of a batch are looked up
  */
 
+#include <linux/bitmap.h>
 #include <linux/slab.h>
 
 #include "gomap_kunit.h"
@@ -113,8 +115,145 @@ static void either_of_two_comes_first(struct kunit *test)
 		KUNIT_EXPECT_LE(test, most, (u32)AT_MOST);
 }
 
+/*
+ * Batches of lookups.
+ */
+
+#define FLAG		1000000ULL
+#define DATA		2000000ULL
+#define BATCH		40
+
+/* What the map's equality does when it first meets the flag in a lookup. */
+static struct {
+	struct gomap *m;
+	void (*then)(struct gomap *m);
+	int err;
+} ambush;
+
+static int ambush_put(struct gomap *m, u64 key, u64 val)
+{
+	int err = gomap_put(m, &key, &val, GOMAP_ANY, GFP_ATOMIC);
+
+	ambush.err = ambush.err ?: err;
+	return err;
+}
+
+/* A lookup holds no lock, so its comparison may do what an interrupt may. */
+static bool ambush_equal(const void *a, const void *b, u32 a_len, u32 b_len)
+{
+	void (*then)(struct gomap *m) = ambush.then;
+	struct gomap *m = ambush.m;
+
+	if (then && *(const u64 *)a == FLAG) {
+		ambush.then = NULL;
+		then(m);
+		ambush_put(m, FLAG, 2);
+	}
+	return *(const u64 *)a == *(const u64 *)b;
+}
+
+static void ambush_changes(struct gomap *m)
+{
+	ambush_put(m, DATA, 2);
+}
+
+/* Each table grows or splits, and then the data change. */
+static void ambush_grows(struct gomap *m)
+{
+	u64 key;
+
+	for (key = 0; key < 2000; key++)
+		ambush_put(m, 3000000 + key, 0);
+	ambush_put(m, DATA, 2);
+}
+
+/* All goes and the seed is another one. */
+static void ambush_empties(struct gomap *m)
+{
+	u64 key;
+
+	for (key = 0; key < 2000; key++)
+		gomap_delete(m, &key);
+	for (key = FLAG; key <= DATA; key += DATA - FLAG)
+		gomap_delete(m, &key);
+	ambush_put(m, DATA, 2);
+}
+
+struct batch {
+	const char *name;
+	u32 fill;
+	bool absent;	/* the data at first */
+	void (*then)(struct gomap *m);
+};
+
+static const struct batch batches[] = {
+	{ "few, changed", 3, false, ambush_changes },
+	{ "few, inserted", 3, true, ambush_changes },
+	{ "few, grown", 3, false, ambush_grows },
+	{ "few, grown and inserted", 3, true, ambush_grows },
+	{ "few, emptied", 3, false, ambush_empties },
+	{ "many, changed", 2000, false, ambush_changes },
+	{ "many, inserted", 2000, true, ambush_changes },
+	{ "many, grown", 2000, false, ambush_grows },
+	{ "many, grown and inserted", 2000, true, ambush_grows },
+	{ "many, emptied", 2000, false, ambush_empties },
+};
+
+static void batch_desc(const struct batch *batch, char *desc)
+{
+	strscpy(desc, batch->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(batch, batches, batch_desc);
+
+/*
+ * The data are stored, and then the flag, while the flag is being read: that
+ * begins again, finds the new flag, and must find the new data behind it.
+ */
+static void later_key_is_not_older(struct kunit *test)
+{
+	static const struct gomap_params p = {
+		.key_size = sizeof(u64),
+		.val_size = sizeof(u64),
+		.hash = gmt_hash_good,
+		.equal = ambush_equal,
+	};
+	const struct batch *batch = test->param_value;
+	u64 *keys = kunit_kcalloc(test, BATCH, sizeof(u64), GFP_KERNEL);
+	u64 *vals = kunit_kcalloc(test, BATCH, sizeof(u64), GFP_KERNEL);
+	DECLARE_BITMAP(found, BATCH);
+	u32 flag, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, keys);
+	KUNIT_ASSERT_NOT_NULL(test, vals);
+	for (flag = 0; flag < BATCH - 1; flag++) {
+		struct gomap *m = gmt_map(test, &p, 64, 0);
+
+		gmt_fill(test, m, 0, batch->fill);
+		KUNIT_ASSERT_EQ(test, 0, gmt_put(m, FLAG, 1, GOMAP_ANY));
+		if (!batch->absent)
+			KUNIT_ASSERT_EQ(test, 0,
+					gmt_put(m, DATA, 1, GOMAP_ANY));
+		for (i = 0; i < BATCH; i++)
+			keys[i] = i < flag ? i : i == flag ? FLAG : DATA;
+		ambush.m = m;
+		ambush.err = 0;
+		ambush.then = batch->then;
+		gomap_get_many(m, keys, vals, found, BATCH);
+		KUNIT_ASSERT_TRUE(test, !ambush.then);
+		KUNIT_ASSERT_EQ(test, 0, ambush.err);
+		KUNIT_ASSERT_TRUE(test, test_bit(flag, found));
+		KUNIT_EXPECT_EQ(test, vals[flag], 2ULL);
+		for (i = flag + 1; i < BATCH; i++) {
+			KUNIT_EXPECT_TRUE(test, test_bit(i, found));
+			KUNIT_EXPECT_EQ(test, vals[i], 2ULL);
+		}
+	}
+}
+
 static struct kunit_case order_cases[] = {
 	KUNIT_CASE_PARAM(either_of_two_comes_first, walk_gen_params),
+	KUNIT_CASE_PARAM(later_key_is_not_older, batch_gen_params),
 	{}
 };
 

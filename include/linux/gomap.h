@@ -32,8 +32,10 @@
  * Guarantees
  *	Keys are unique. A lookup copies the value out: it sees one that was
  *	stored, whole, and never misses a key that is present throughout. All
- *	operations on one key are linearisable. An operation that fails leaves
- *	all entries as they were.
+ *	operations on one key are linearisable, and those of one caller on
+ *	several keys happen in the order of its calls, those of gomap_get_many()
+ *	in the order of its keys. An operation that fails leaves all entries as
+ *	they were.
  *
  *	A NULL map is Go's nil map: every lookup, deletion and iteration works
  *	as on an empty map, and what would insert fails. But gomap_get() and
@@ -73,6 +75,7 @@
 #include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/rcupdate.h>
+#include <linux/seqlock.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -199,6 +202,7 @@ struct gomap {
 	struct gomap_table *pool;
 	struct gomap_dir *next_dir;
 	size_t next_done;
+	seqcount_spinlock_t changes;
 	u32 nr_at_depth[25];
 	struct delayed_work shrink_work;
 	struct work_struct grow_work;

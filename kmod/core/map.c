@@ -96,6 +96,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 	m->shrink_floor = SIZE_MAX;
 	atomic_long_set(&m->used, 0);
 	spin_lock_init(&m->lock);
+	seqcount_spinlock_init(&m->changes, &m->lock);
 	INIT_DELAYED_WORK(&m->shrink_work, gomap_shrink_work);
 	INIT_WORK(&m->grow_work, gomap_grow_work);
 	gomap_set_depth(&m->first_dir, 0);

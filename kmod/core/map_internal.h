@@ -41,7 +41,9 @@
  *				tables that of the lower prefix is first.
  *	2. gomap.lock		inside 1; which directory, its entries, the
  *				next one, the pool, and the counts of tables
- *				and slots
+ *				and slots. gomap.changes is a sequence count
+ *				of what makes a loaded table, directory or
+ *				seed outdated.
  *	Nothing is allocated under a lock: an operation that lacks memory says
  *	so in its gomap_spare, lets go, allocates, and tries again.
  *

@@ -16,24 +16,27 @@
  * Lookups of gomap_get_many() under way at once. A processor follows some ten
  * to sixteen cache misses at a time; more would only wait in line.
  *
- * All are in one RCU section, so tables and slots stay. What a lookup reads of a
- * table lies between taking the sequence count in the second step and comparing
- * it with what it is then: at once, if the control word says that the key is not
- * there, and else in the third step, behind the slot. If nothing has changed it
- * that is the table's state at one moment of the call; a stale table has that of
- * the moment when it was replaced, as in gomap_read_table(). Otherwise the key is
- * searched for from the beginning.
+ * All are in one RCU section, so tables and slots stay. A lookup takes the
+ * sequence count of its table in the second step, and compares it with what it is
+ * in the third: if nothing has changed it, what was read in between is the state
+ * of the table in the third step. Otherwise the key is searched for from the
+ * beginning. Each comparison has a read barrier in front of it, which orders it
+ * behind those of earlier keys, so no answer is older than that for an earlier
+ * key; see gomap_changes_begin() for what sequence counts do not tell.
  */
 #define GOMAP_FLIGHT	16U
 
+/* What gomap_flight.group is if the table has been found not to have the key. */
+#define GOMAP_NO_GROUP	U32_MAX
+
 /**
  * struct gomap_flight - a lookup on its way
- * @t: the table; NULL: there is no such key
+ * @t: the table; NULL: there is none, and no such key
  * @hash: the key's
  * @slot: with gomap_has_first(), after the second step: the one to look at; NULL:
  *	to be searched for
- * @group: first group of the search
- * @seq: with gomap_has_first(), after the second step: the table's sequence count
+ * @group: first group of the search, or GOMAP_NO_GROUP
+ * @seq: after the second step: the table's sequence count
  */
 struct gomap_flight {
 	const struct gomap_table *t;
@@ -41,10 +44,8 @@ struct gomap_flight {
 		u64 hash;
 		const void *slot;
 	};
-	union {
-		unsigned long group;
-		unsigned int seq;
-	};
+	u32 group;
+	unsigned int seq;
 };
 
 /* The first step: hash, and have header and control word fetched. */
@@ -59,6 +60,7 @@ static __always_inline void gomap_depart(const struct gomap *m,
 	unsigned long word;
 
 	f->t = NULL;
+	f->group = GOMAP_NO_GROUP;
 	if (gomap_key_init(m, &k, key, kind) || !gomap_reflexive(m, &k, kind))
 		return;
 	k.hash = gomap_hash(m, &k, seed, kind);
@@ -87,17 +89,15 @@ static __always_inline void gomap_approach(const struct gomap *m,
 	/* Odd counts are rounded down, and never what is compared with them. */
 	seq = raw_seqcount_begin(&t->seq);
 	hint = gomap_look(m, t, f->group, f->hash, &slot, kind);
-	if (hint == GOMAP_HERE)
-		prefetch(slot);
-	else if (likely(hint == GOMAP_ABSENT) &&
-		 likely(!read_seqcount_retry(&t->seq, seq)))
-		f->t = NULL;
 	/* What raw_seqcount_begin() told KCSAN; the rest is in gomap_recheck(). */
 	kcsan_atomic_next(0);
-	if (gomap_has_first(m, kind)) {
+	f->seq = seq;
+	if (hint == GOMAP_HERE)
+		prefetch(slot);
+	else if (likely(hint == GOMAP_ABSENT))
+		f->group = GOMAP_NO_GROUP;
+	if (gomap_has_first(m, kind))
 		f->slot = slot;
-		f->seq = seq;
-	}
 }
 
 /* Read the slot of the second step. Return whether it has the key, for sure. */
@@ -133,12 +133,19 @@ static __always_inline bool gomap_do_land(const struct gomap *m,
 {
 	struct gomap_key k = { };
 
-	if (!f->t || gomap_key_init(m, &k, key, kind))
-		return false;
-	if (!gomap_has_first(m, kind))
-		return gomap_land_on_table(m, f, &k, val, kind);
-	if (likely(f->slot) && likely(gomap_recheck(m, f, &k, val, kind)))
-		return true;
+	if (f->group == GOMAP_NO_GROUP) {
+		/* Pairs with write_seqcount_begin() and _end(). */
+		if (!f->t || likely(!read_seqcount_retry(&f->t->seq, f->seq)))
+			return false;
+		gomap_key_init(m, &k, key, kind);
+	} else {
+		gomap_key_init(m, &k, key, kind);
+		if (!gomap_has_first(m, kind))
+			return gomap_land_on_table(m, f, &k, val, kind);
+		if (likely(f->slot) &&
+		    likely(gomap_recheck(m, f, &k, val, kind)))
+			return true;
+	}
 	return gomap_search(m, k.data, k.len, GOMAP_VALUE, val);
 }
 
@@ -154,7 +161,7 @@ static __always_inline bool gomap_land(const struct gomap *m,
 	return found;
 }
 
-/* Look keys up in a map that is in the cache, the last one first. */
+/* Look keys up in a map that is in the cache. */
 static __always_inline unsigned long
 gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
 		  const siphash_key_t *seed, const void *keys, void *vals,
@@ -162,17 +169,17 @@ gomap_do_get_near(const struct gomap *m, const struct gomap_dir *d,
 {
 	const u32 stride = gomap_key_stride(m, kind);
 	const u32 size = gomap_val_size(m, kind);
+	const void *end = keys + n * stride;
 	unsigned long found = 0;
 
-	while (n--) {
-		const void *key = keys + n * stride;
-		void *val = vals + n * size;
-		int hit;
+	for (; keys < end; keys += stride, vals += size) {
+		int hit = gomap_read(m, d, seed, keys, GOMAP_VALUE, vals, true,
+				     kind);
+		unsigned long got = gomap_got(m, keys, vals, hit, kind);
 
-		hit = gomap_read(m, d, seed, key, GOMAP_VALUE, val, true, kind);
-		found = found << 1 | gomap_got(m, key, val, hit, kind);
+		found = found >> 1 | got << (BITS_PER_LONG - 1);
 	}
-	return found;
+	return found >> (BITS_PER_LONG - n);
 }
 
 /* And elsewhere up to GOMAP_FLIGHT: what they need arrives at the same time. */
@@ -220,7 +227,42 @@ gomap_do_get_far(const struct gomap *m, const struct gomap_dir *d,
 	return found;
 }
 
-/* Look up to BITS_PER_LONG keys up. Return a bitmap of those that are there. */
+/*
+ * Directory and seed are loaded once for many keys, and tables well before they
+ * are looked at. What is found in a table that has been replaced meanwhile, or
+ * been cleared away, or with a seed that has been redrawn, may be older than an
+ * answer for an earlier key. All of that is within gomap.changes: if it has come
+ * between, the keys are looked up once more. An odd count is rounded down, so a
+ * lookup that interrupts such a change does not wait for its end.
+ */
+static __always_inline unsigned int gomap_changes_begin(const struct gomap *m)
+{
+	/* Pairs with write_seqcount_begin() and _end(), as the retry does. */
+	unsigned int seq = raw_seqcount_begin(&m->changes);
+
+	/* KCSAN shall check what follows. */
+	kcsan_atomic_next(0);
+	return seq;
+}
+
+/* Look keys up one after the other, each in the directory of that moment. */
+static noinline unsigned long gomap_get_in_turn(const struct gomap *m,
+						const void *keys, void *vals,
+						unsigned int n)
+{
+	unsigned long found = 0, i;
+
+	for (i = 0; i < n; i++) {
+		found |= (unsigned long)gomap_get(m, keys, vals) << i;
+		keys += gomap_key_stride(m, m->kind);
+		vals += m->val_size;
+	}
+	return found;
+}
+
+/*
+ * Look 1 to BITS_PER_LONG keys up. Return a bitmap of those that are there.
+ */
 static __always_inline unsigned long
 gomap_do_get_part(const struct gomap *m, const void *keys, void *vals,
 		  unsigned int n, enum gomap_kind kind)
@@ -228,14 +270,18 @@ gomap_do_get_part(const struct gomap *m, const void *keys, void *vals,
 	const struct gomap_dir *d;
 	unsigned long found;
 	siphash_key_t seed;
+	unsigned int seq;
 
 	rcu_read_lock();
+	seq = gomap_changes_begin(m);
 	d = rcu_dereference(m->dir);
 	seed = gomap_seed(d, kind);
 	if (gomap_is_near(m, d, kind))
 		found = gomap_do_get_near(m, d, &seed, keys, vals, n, kind);
 	else
 		found = gomap_do_get_far(m, d, &seed, keys, vals, n, kind);
+	if (unlikely(read_seqcount_retry(&m->changes, seq)))
+		found = gomap_get_in_turn(m, keys, vals, n);
 	rcu_read_unlock();
 	return found;
 }
@@ -268,7 +314,9 @@ static void gomap_set_found(unsigned long *word, unsigned long hits,
  *
  * In a map larger than the caches this takes much less time than the same
  * number of gomap_get(): the cache misses of different keys overlap. Each key
- * is looked up on its own, there is no common moment.
+ * is looked up on its own, in the order of @keys: there is no common moment, but
+ * no answer is older than that for an earlier key. So a flag that is stored after
+ * the data it stands for can be read in front of them by the same call.
  *
  * Context: Any but NMI.
  * Return: how many of the keys are in the map.

@@ -181,6 +181,17 @@ static __always_inline unsigned long gomap_find_word(const struct gomap *m,
 	return word;
 }
 
+/*
+ * The map has no table. Other lookups end with a read barrier, and so does this
+ * one: what the caller looks up next must not be older.
+ */
+static inline bool gomap_read_nothing(void)
+{
+	/* Pairs with the release in gomap_publish(), or of the map's lock. */
+	smp_rmb();
+	return false;
+}
+
 /* The whole search for a key, in an RCU section. */
 static __always_inline bool gomap_search_dir(const struct gomap *m,
 					     const struct gomap_dir *d,
@@ -194,7 +205,9 @@ static __always_inline bool gomap_search_dir(const struct gomap *m,
 	if (unlikely(!gomap_reflexive(m, k, kind)))
 		return false;
 	word = gomap_find_word(m, d, seed, k, &group, near, kind);
-	return word && gomap_read_table(m, word, k, what, dst, kind);
+	if (unlikely(!word))
+		return gomap_read_nothing();
+	return gomap_read_table(m, word, k, what, dst, kind);
 }
 
 /*
@@ -217,7 +230,7 @@ static __always_inline int gomap_read(const struct gomap *m,
 		return gomap_search_dir(m, d, seed, &k, what, dst, near, kind);
 	word = gomap_find_word(m, d, seed, &k, &group, near, kind);
 	if (unlikely(!word))
-		return 0;
+		return gomap_read_nothing();
 	return gomap_read_first(m, gomap_word_table(word), group, &k, what, dst,
 				kind);
 }

@@ -379,7 +379,9 @@ void gomap_clear(struct gomap *m)
 	 * From here on no old table is replaced: gomap_replace() looks for it
 	 * in vain. Who has one locked may still change it, see gomap_sweep().
 	 */
+	write_seqcount_begin(&m->changes);
 	rcu_assign_pointer(m->dir, d);
+	write_seqcount_end(&m->changes);
 	WRITE_ONCE(m->nr_tables, 0);
 	WRITE_ONCE(m->slots, 0);
 	WRITE_ONCE(m->shrink_floor, SIZE_MAX);

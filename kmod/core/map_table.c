@@ -240,6 +240,7 @@ bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
 	     (!old[1] || gomap_current(d, old[1])) &&
 	     (new[0] ? new[0]->depth <= d->depth : !d->depth && !m->next_dir);
 	if (ok) {
+		write_seqcount_begin(&m->changes);
 		__gomap_retire(m, old[0]);
 		__gomap_retire(m, old[1]);
 		for (i = 0; i < 2 && new[i]; i++) {
@@ -250,6 +251,7 @@ bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
 			WRITE_ONCE(gomap_entries(d)->table, 0);
 			__gomap_draw_seed(d);
 		}
+		write_seqcount_end(&m->changes);
 		WRITE_ONCE(m->shrink_floor, SIZE_MAX);
 	}
 	spin_unlock(&m->lock);
@@ -283,7 +285,9 @@ int gomap_first_table(struct gomap *m, u32 shift, struct gomap_spare *sp)
 	d = __gomap_dir(m);
 	/* It covers all hashes, however many entries the directory has. */
 	if (!gomap_entries(d)->table) {
+		write_seqcount_begin(&m->changes);
 		__gomap_publish(m, sp->table[0]);
+		write_seqcount_end(&m->changes);
 		__gomap_count(m, sp->table[0], 1);
 		sp->table[0] = NULL;
 	}

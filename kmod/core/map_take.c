@@ -22,11 +22,13 @@ static void gomap_reset(struct gomap *m, struct gomap_table *t)
 	spin_lock(&m->lock);
 	d = __gomap_dir(m);
 	if (gomap_current(d, t)) {
+		write_seqcount_begin(&m->changes);
 		write_seqcount_begin(&t->seq);
 		if (t->growth_left != gomap_limit(t->shift))
 			gomap_table_wipe(t);
 		__gomap_draw_seed(d);
 		write_seqcount_end(&t->seq);
+		write_seqcount_end(&m->changes);
 	}
 	spin_unlock(&m->lock);
 }

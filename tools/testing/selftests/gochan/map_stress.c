@@ -570,6 +570,99 @@ TEST_F_TIMEOUT(shared, clear_races_with_everything, STRESS_TIMEOUT)
 	EXPECT_EQ(2, value);
 }
 
+/*
+ * Batches are looked up in the order of their keys. A writer stores data, then
+ * the flag that says so: under new keys each time, and in a counter of each.
+ */
+
+#define FLAGS	8
+#define CLOCK	0x8000000000000000ULL
+
+static __u64 data_key(__u64 i)
+{
+	return scramble(i) & ~(CLOCK | 1);
+}
+
+static __u64 flag_key(__u64 i)
+{
+	return data_key(i) | 1;
+}
+
+static int peer_flags(struct peer *peer)
+{
+	__u64 i;
+
+	for (i = 1; i <= peer->count; i++) {
+		if (put_u64(peer->fd, data_key(i), i) ||
+		    put_u64(peer->fd, flag_key(i), i) ||
+		    put_u64(peer->fd, CLOCK, i) ||
+		    put_u64(peer->fd, CLOCK | 1, i))
+			return PEER_FAILED;
+	}
+	return 0;
+}
+
+FIXTURE(in_order) {
+	int fd;
+};
+
+FIXTURE_VARIANT(in_order) {
+	unsigned int others;
+};
+
+FIXTURE_VARIANT_ADD(in_order, few) {
+	.others = 0,
+};
+
+FIXTURE_VARIANT_ADD(in_order, many) {
+	.others = 40000,
+};
+
+FIXTURE_SETUP(in_order)
+{
+	unsigned int i;
+
+	self->fd = new_u64_map();
+	for (i = 0; i < variant->others; i++)
+		ASSERT_EQ(0, put_u64(self->fd, scramble(i) | CLOCK, i));
+	ASSERT_EQ(0, put_u64(self->fd, CLOCK, 0));
+	ASSERT_EQ(0, put_u64(self->fd, CLOCK | 1, 0));
+}
+
+FIXTURE_TEARDOWN(in_order)
+{
+	close(self->fd);
+}
+
+TEST_F_TIMEOUT(in_order, batches_are_looked_up, STRESS_TIMEOUT)
+{
+	__u64 keys[2 * FLAGS + 2], values[2 * FLAGS + 2], next = 1, i, late = 0;
+	unsigned int n = ARRAY_SIZE(keys), data = FLAGS + 1;
+	__u64 count = scaled(60000, 3000);
+	struct peer *writer;
+	__u8 found[ARRAY_SIZE(keys)];
+
+	start_peers(&writer, 1, self->fd, count, peer_flags);
+	while (next <= count) {
+		for (i = 0; i < FLAGS; i++) {
+			keys[i] = flag_key(next + i);
+			keys[data + i] = data_key(next + i);
+		}
+		keys[FLAGS] = CLOCK | 1;
+		keys[data + FLAGS] = CLOCK;
+		ASSERT_EQ(n, get_many_u64(self->fd, keys, values, found, n));
+		for (i = 0; i <= FLAGS; i++) {
+			/* The flag is there, or tells a number; not the data. */
+			late += found[i] && !found[data + i];
+			late += values[i] > values[data + i];
+		}
+		/* Where the writer is, or a little in front of that. */
+		next = values[data + FLAGS] + 1;
+	}
+	EXPECT_EQ(0, late);
+	join_all(&writer, 1);
+}
+
 /* A process that is killed leaves the map whole, and its charge to others. */
 TEST_F_TIMEOUT(shared, killed_writers_leave_a_good_map, STRESS_TIMEOUT)
 {
