@@ -547,7 +547,7 @@ bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock);
 bool __gomap_pool_is_short(const struct gomap *m);
 struct gomap_table *gomap_pool_take(struct gomap *m);
 struct gomap_table *__gomap_pool_empty(struct gomap *m);
-void gomap_pool_free(struct gomap_table *t);
+void gomap_pool_free(struct gomap_table *t, gfp_t gfp);
 
 /* map_grow.c: growth, pruning, preallocation. */
 void gomap_grow_work(struct work_struct *work);

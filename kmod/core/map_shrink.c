@@ -193,7 +193,7 @@ static void gomap_drop_last(struct gomap *m)
 }
 
 /* End the reservation, and free the pool. */
-static void gomap_end_reservation(struct gomap *m)
+static void gomap_end_reservation(struct gomap *m, gfp_t gfp)
 {
 	struct gomap_table *pool;
 	unsigned long flags;
@@ -202,11 +202,11 @@ static void gomap_end_reservation(struct gomap *m)
 	WRITE_ONCE(m->reserved, false);
 	pool = __gomap_pool_empty(m);
 	spin_unlock_irqrestore(&m->lock, flags);
-	gomap_pool_free(pool);
+	gomap_pool_free(pool, gfp);
 }
 
 /* Free what a map that is not large any more has no use for. */
-static void gomap_pool_trim(struct gomap *m)
+static void gomap_pool_trim(struct gomap *m, gfp_t gfp)
 {
 	struct gomap_table *pool = NULL;
 	unsigned long flags;
@@ -215,7 +215,7 @@ static void gomap_pool_trim(struct gomap *m)
 	if (!m->reserved && !__gomap_is_large(m))
 		pool = __gomap_pool_empty(m);
 	spin_unlock_irqrestore(&m->lock, flags);
-	gomap_pool_free(pool);
+	gomap_pool_free(pool, gfp);
 }
 
 static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
@@ -231,7 +231,7 @@ static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
 	if (err)
 		return err;
 	gomap_drop_last(m);
-	gomap_pool_trim(m);
+	gomap_pool_trim(m, gfp);
 	if (!done)
 		WRITE_ONCE(m->shrink_floor, gomap_len(m) / 2);
 	return 0;
@@ -275,7 +275,7 @@ int gomap_shrink(struct gomap *m, gfp_t gfp)
 {
 	if (!m)
 		return 0;
-	gomap_end_reservation(m);
+	gomap_end_reservation(m, gfp);
 	/* Iterators could not tell which of a merged table's entries is done. */
 	if (m->flags & GOMAP_IRREFLEXIVE)
 		return 0;
@@ -364,7 +364,7 @@ void gomap_clear(struct gomap *m)
 	might_sleep();
 	if (!m)
 		return;
-	gomap_end_reservation(m);
+	gomap_end_reservation(m, GFP_KERNEL);
 	if (gomap_is_bare(m))
 		return;
 	/* Less than 100 bytes: nothing the caller could do better without. */
@@ -389,7 +389,7 @@ void gomap_clear(struct gomap *m)
 	spin_unlock_irq(&m->lock);
 
 	kvfree(next);
-	gomap_pool_trim(m);
+	gomap_pool_trim(m, GFP_KERNEL);
 	gomap_sweep(m, old);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_clear, GOCHAN_NS);
@@ -411,6 +411,6 @@ void gomap_destroy(struct gomap *m)
 	cancel_work_sync(&m->grow_work);
 	cancel_delayed_work_sync(&m->shrink_work);
 	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
-	gomap_end_reservation(m);
+	gomap_end_reservation(m, GFP_KERNEL);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_destroy, GOCHAN_NS);

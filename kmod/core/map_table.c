@@ -12,6 +12,7 @@
 
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "map_internal.h"
@@ -406,14 +407,16 @@ struct gomap_table *__gomap_pool_empty(struct gomap *m)
 	return t;
 }
 
-/* Free tables that were in the pool. */
-void gomap_pool_free(struct gomap_table *t)
+/* Free tables from the pool, which has any length after a reservation. */
+void gomap_pool_free(struct gomap_table *t, gfp_t gfp)
 {
 	while (t) {
 		struct gomap_table *next = t->next;
 
 		gomap_table_put(t);
 		t = next;
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
 	}
 }
 
