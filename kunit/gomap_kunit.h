@@ -34,6 +34,7 @@ extern struct kunit_suite gomap_writers_suite;
 extern struct kunit_suite gomap_dir_suite;
 extern struct kunit_suite gomap_large_suite;
 extern struct kunit_suite gomap_stock_suite;
+extern struct kunit_suite gomap_step_suite;
 extern struct kunit_suite gomap_first_suite;
 extern struct kunit_suite gomap_dir_race_suite;
 
@@ -162,6 +163,13 @@ void gmt_fill(struct kunit *test, struct gomap *m, u64 from, u64 to);
 
 /* How many of these keys are missing, or have another value? */
 u64 gmt_missing(const struct gomap *m, u64 from, u64 to);
+
+/* Do one step of shrinking; begin a pass if none is in progress. */
+static inline void gmt_shrink_step(struct gomap *m)
+{
+	WRITE_ONCE(m->shrink_due, true);
+	gomap_shrink_some(m, 1, GFP_KERNEL);
+}
 
 /* The table that has a hash. Nobody may change the map meanwhile. */
 static inline struct gomap_table *gmt_table(const struct gomap *m, u64 hash)

@@ -295,6 +295,9 @@ static const char *do_rare(struct run *run)
 				  GFP_KERNEL))
 			return "reserve";
 		return NULL;
+	case 7 ... 24:
+		gmt_shrink_step(run->m);
+		return NULL;
 	default:
 		return gomap_shrink(run->m, GFP_KERNEL) ? "shrink" : NULL;
 	}

@@ -213,13 +213,16 @@ static int writer_fn(struct gct_thread *thread)
 	return 0;
 }
 
-/* What a map does by itself now and then, here all the time. */
+/* Shrink all the time: for some turns step by step, for others in one go. */
 static int shrinker_fn(struct gct_thread *thread)
 {
 	struct race *race = thread->arg;
+	unsigned int turn = 0;
 
 	while (atomic_read(&race->writing) && !gct_stopping(thread)) {
-		if (gomap_shrink(race->m, GFP_KERNEL))
+		if (turn++ / 64 % 2 == 0)
+			gmt_shrink_step(race->m);
+		else if (gomap_shrink(race->m, GFP_KERNEL))
 			atomic_inc(&race->wrong);
 		gct_pause();
 	}

@@ -196,6 +196,17 @@ static void delete_most_and_shrink(struct journal *j)
 	shrink(j);
 }
 
+/* Leave one in 16; then the map does one step of shrinking per step of a walk. */
+static void delete_most_and_shrink_slowly(struct journal *j)
+{
+	u32 id;
+
+	for (id = 0; id < j->ids; id++)
+		if (id % 16 != 5)
+			drop(j, id);
+	WRITE_ONCE(j->m->shrink_due, true);
+}
+
 static void shrink_and_grow(struct journal *j)
 {
 	delete_most_and_shrink(j);
@@ -258,6 +269,7 @@ static const struct change changes[] = {
 	{ "shrink", shrink },
 	{ "grow and shrink", grow_and_shrink },
 	{ "delete most, shrink", delete_most_and_shrink },
+	{ "delete most, shrink slowly", delete_most_and_shrink_slowly },
 	{ "shrink and grow", shrink_and_grow },
 	{ "delete all", delete_all },
 	{ "delete all, refill", delete_all_and_refill },
@@ -334,6 +346,7 @@ static bool walk_scan(struct journal *j)
 static bool walk_step(struct journal *j)
 {
 	j->steps++;
+	gomap_shrink_some(j->m, 1, GFP_KERNEL);
 	return j->batch ? walk_scan(j) : walk_iter(j);
 }
 

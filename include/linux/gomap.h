@@ -136,8 +136,8 @@ struct gomap_bytes {
  *	It always sees whole keys, as they were stored.
  * @gfp: flags added to each allocation, such as __GFP_ACCOUNT. With that one
  *	the map does not shrink by itself, since a work item has no memory
- *	cgroup to charge: its owner calls gomap_shrink(), in a context of the
- *	right one.
+ *	cgroup to charge: after deletions its owner calls gomap_shrink_some(),
+ *	or gomap_shrink(), in a context of the right one.
  *
  * A key of 4 or 8 bytes, hashed in the fast way, is compared as an integer; a
  * value of a multiple of 8, 4 or 2 bytes is aligned so.
@@ -166,6 +166,17 @@ struct gomap_entry {
 	/* private: */
 	unsigned long table;
 	void *slots;
+};
+
+/* A pass over a map that gives memory back: how far it has come. */
+struct gomap_pass {
+	/* private: */
+	u64 pos;
+	u32 work;
+	bool in_dir;
+	bool again;
+	bool shorter;
+	bool done;
 };
 
 /**
@@ -198,12 +209,15 @@ struct gomap {
 	size_t shrink_floor;
 	bool reserved;
 	bool dying;
+	bool shrink_due;
 	unsigned int nr_pool;
 	struct gomap_table *pool;
 	struct gomap_dir *next_dir;
 	size_t next_done;
 	seqcount_spinlock_t changes;
 	u32 nr_at_depth[25];
+	unsigned long shrink_busy;
+	struct gomap_pass pass;
 	struct delayed_work shrink_work;
 	struct work_struct grow_work;
 
@@ -266,6 +280,7 @@ int __must_check gomap_add(struct gomap *m, const void *key, u64 delta,
 void gomap_clear(struct gomap *m);
 int __must_check gomap_reserve(struct gomap *m, size_t n, gfp_t gfp);
 int gomap_shrink(struct gomap *m, gfp_t gfp);
+bool gomap_shrink_some(struct gomap *m, unsigned int n, gfp_t gfp);
 size_t gomap_len(const struct gomap *m);
 void gomap_stats(const struct gomap *m, struct gomap_stats *st);
 

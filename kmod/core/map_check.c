@@ -106,6 +106,27 @@ static const char *gomap_check_table(const struct gomap *m,
 	return wrong;
 }
 
+/* A pass that shrinks the map may rest with a half filled directory. */
+static const char *gomap_check_next(const struct gomap *m,
+				    const struct gomap_dir *d)
+{
+	const struct gomap_dir *next = m->next_dir;
+	size_t i;
+
+	if (!next)
+		return NULL;
+	if (!m->pass.in_dir || next->depth >= d->depth)
+		return "directory that nobody fills";
+	for (i = d->depth; i > next->depth; i--)
+		if (m->nr_at_depth[i])
+			return "next directory too short";
+	for (i = 0; i < m->next_done; i++)
+		if (gomap_word(&gomap_entries(next)[i]) !=
+		    gomap_word(&gomap_entries(d)[i << (d->depth - next->depth)]))
+			return "next directory out of date";
+	return NULL;
+}
+
 /* What stands beside the tables of the directory. */
 static const char *gomap_check_rest(const struct gomap *m, const u32 *at_depth)
 {
@@ -119,8 +140,6 @@ static const char *gomap_check_rest(const struct gomap *m, const u32 *at_depth)
 			return "unfit table in the pool";
 	if (pool != m->nr_pool)
 		return "wrong number of tables in the pool";
-	if (m->next_dir)
-		return "directory that nobody fills";
 	return NULL;
 }
 
@@ -152,6 +171,8 @@ const char *gomap_check(const struct gomap *m)
 	}
 	if (!wrong && i && i != 1UL << d->depth)
 		wrong = "hole in the directory";
+	if (!wrong)
+		wrong = gomap_check_next(m, d);
 	rcu_read_unlock();
 
 	if (wrong)

@@ -13,6 +13,9 @@
  * is as deep as the directory. It is ready long before that table has to split
  * again, and no insert pays for it.
  *
+ * A shorter successor may stay half filled between two calls of
+ * gomap_shrink_some(). It is dropped when a table becomes too deep for it.
+ *
  * Layout, lifetime and locks: map_internal.h.
  */
 
@@ -154,13 +157,13 @@ static bool __gomap_wants(const struct gomap *m, u32 depth, bool longer)
 				__gomap_depth_allowed(m, depth)));
 }
 
-static bool gomap_wants(struct gomap *m, u32 depth, bool longer)
+static bool gomap_wants_longer(struct gomap *m, u32 depth)
 {
 	unsigned long flags;
 	bool wants;
 
 	spin_lock_irqsave(&m->lock, flags);
-	wants = __gomap_wants(m, depth, longer);
+	wants = __gomap_wants(m, depth, true);
 	spin_unlock_irqrestore(&m->lock, flags);
 	return wants;
 }
@@ -237,21 +240,29 @@ static void gomap_finish_next(struct gomap *m, gfp_t gfp)
 			cond_resched();
 }
 
-/*
- * Replace the directory by a longer or shorter one, as long as that is wanted.
- * What others have begun with comes first, and may do. Return 0 or -ENOMEM.
+/**
+ * gomap_lengthen_dir - let the directory be indexed by more bits of a hash
+ * @m: the map
+ * @depth: how many
+ * @gfp: how to allocate
+ *
+ * A next directory that is being filled is completed first; it may be long
+ * enough. If the greater depth is not needed any more, the call is a no-op.
+ *
+ * Context: As @gfp says, but not NMI. No lock is held.
+ * Return: 0 or -ENOMEM.
  */
-static int gomap_replace_dir(struct gomap *m, u32 depth, bool longer, gfp_t gfp)
+int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
 {
 	struct gomap_dir *d = NULL;
 
 	gomap_finish_next(m, gfp);
-	while (gomap_wants(m, depth, longer)) {
+	while (gomap_wants_longer(m, depth)) {
 		if (!d)
 			d = gomap_dir_alloc(m, depth, gfp);
 		if (!d)
 			return -ENOMEM;
-		if (gomap_begin_next(m, d, longer))
+		if (gomap_begin_next(m, d, true))
 			d = NULL;
 		gomap_finish_next(m, gfp);
 	}
@@ -260,32 +271,41 @@ static int gomap_replace_dir(struct gomap *m, u32 depth, bool longer, gfp_t gfp)
 }
 
 /**
- * gomap_lengthen_dir - let the directory be indexed by more bits of a hash
+ * gomap_shorten_dir - do a part of making the directory shorter
  * @m: the map
- * @depth: how many
  * @gfp: how to allocate
  *
- * If it does not need to be done any more it is not. If somebody else is about
- * to do the same it takes no memory.
+ * One call allocates a shorter directory, or fills one slice of the next
+ * directory. Any time may pass between two calls: writers keep the filled part up
+ * to date, and publishing a table that is too deep for it drops it.
  *
  * Context: As @gfp says, but not NMI. No lock is held.
- * Return: 0 or -ENOMEM.
+ * Return: 1 if a part was done, 0 if nothing is left to do, or -ENOMEM.
  */
-int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
-{
-	return gomap_replace_dir(m, depth, true, gfp);
-}
-
-/* Make the directory as short as its tables allow. Return 0 or -ENOMEM. */
 int gomap_shorten_dir(struct gomap *m, gfp_t gfp)
 {
+	struct gomap_dir *d;
 	unsigned long flags;
-	u32 deepest;
+	bool begun, wants;
+	u32 depth;
 
 	spin_lock_irqsave(&m->lock, flags);
-	deepest = __gomap_deepest(m);
+	begun = m->next_dir;
+	depth = __gomap_deepest(m);
+	wants = __gomap_wants(m, depth, false);
 	spin_unlock_irqrestore(&m->lock, flags);
-	return gomap_replace_dir(m, deepest, false, gfp);
+	if (begun) {
+		gomap_copy_slice(m);
+		return 1;
+	}
+	if (!wants)
+		return 0;
+	d = gomap_dir_alloc(m, depth, gfp);
+	if (!d)
+		return -ENOMEM;
+	if (!gomap_begin_next(m, d, false))
+		kvfree(d);
+	return 1;
 }
 
 /* The depth that the directory shall get early, 0 if it has it. */

@@ -3,11 +3,13 @@
  * Maps: giving memory back, by shrinking and by clearing.
  *
  * When a map shrinks
- *	gomap_shrink() does it on demand. By itself a map does it after a
- *	delete that leaves fewer entries than an eighth of its slots, if those
- *	are more than 16, in a work item, which waits for a moment: a map that
- *	is being emptied shrinks once instead of at each halving. Not with
- *	__GFP_ACCOUNT: the work item's tables would be charged to nobody.
+ *	A delete that leaves fewer entries than an eighth of the slots, if there
+ *	are more than 16 slots, starts a pass over the map. A work item does the
+ *	pass after a short delay, so that a map that is being emptied shrinks
+ *	once instead of at each halving. With __GFP_ACCOUNT a work item would
+ *	have no memory cgroup to charge, so the map's owner does the pass
+ *	through gomap_shrink_some(), one step per deletion. gomap_shrink() does
+ *	a whole pass on demand.
  *
  * How
  *	A table that uses at most an eighth of its slots is replaced by the
@@ -16,10 +18,16 @@
  *	at most a quarter of a full-size table. Then the directory is replaced
  *	by the shortest that its tables need. An empty map keeps no table.
  *
+ *	A pass consists of small parts, such as merging two tables or filling a
+ *	slice of a directory. No lock is held from one part to the next, and a
+ *	pass may rest between any two parts. A merge is put off if too many
+ *	directory entries would refer to the merged table; after the directory
+ *	has become shorter, the pass goes over the tables once more.
+ *
  * Why that cannot thrash
  *	A new table is at most a quarter full and grows at seven eighths: its
  *	entries have to triple before memory that was given back is asked for
- *	again. And a run that finds nothing to do raises a bar: the next one
+ *	again. And a pass that finds nothing to do raises a bar: the next one
  *	comes when half the entries have gone, or the map has grown.
  *
  * Layout, lifetime and locks: map_internal.h.
@@ -38,6 +46,30 @@
 
 /* Longer than it takes to empty most maps, too short to miss the memory. */
 #define GOMAP_SHRINK_DELAY	(HZ / 10)
+
+/*
+ * Upper bound of the directory entries that refer to a merged table. They are
+ * written under gomap.lock; a slice of a directory has as many.
+ */
+#define GOMAP_MERGED_RUN	1024
+
+/*
+ * A step of gomap_shrink_some() ends after the part of a pass with which its work
+ * reaches GOMAP_STEP_WORK. The unit is the cost of moving one entry. The most
+ * expensive part, a merge of two full-size tables, counts 64 for allocating and
+ * freeing, at most 256 for entries, and 64 for scanning groups.
+ */
+#define GOMAP_STEP_WORK		128
+#define GOMAP_WORK_LOOK		2	/* inspecting a table */
+#define GOMAP_WORK_MEMORY	64	/* allocating one table, freeing two */
+#define GOMAP_WORK_GROUPS	4	/* groups scanned per unit */
+#define GOMAP_WORK_ENTRIES	8	/* directory entries filled per unit */
+
+/*
+ * A caller that has deleted more entries than this at a time does this many
+ * steps, and one for each GOMAP_STEPS more.
+ */
+#define GOMAP_STEPS		16U
 
 /* The table size of which @entries fill at most a quarter. */
 static u32 gomap_loose_shift(const struct gomap *m, u32 entries)
@@ -95,8 +127,10 @@ static int gomap_merge(struct gomap *m, struct gomap_table *a,
 	swap(new[0], sp->table[0]);
 	new[0]->depth = a->depth - 1;
 	new[0]->prefix = a->prefix;
-	gomap_move(m, a, new);
-	gomap_move(m, b, new);
+	if (a->used)
+		gomap_move(m, a, new);
+	if (b->used)
+		gomap_move(m, b, new);
 	return gomap_replace(m, old, new);
 }
 
@@ -130,47 +164,69 @@ static int gomap_try_halve(struct gomap *m, struct gomap_table *t,
 	return ret;
 }
 
+/* The work of moving the entries of @t, which has been replaced. */
+static u32 gomap_work_of(const struct gomap_table *t)
+{
+	u32 used = READ_ONCE(t->used);
+
+	return used ? used + (gomap_mask(t) + 1) / GOMAP_WORK_GROUPS : 0;
+}
+
+/* Would a merge of @t publish more than GOMAP_MERGED_RUN directory entries? */
+static bool gomap_run_too_long(const struct gomap_dir *d,
+			       const struct gomap_table *t)
+{
+	return 2UL << (d->depth - t->depth) > GOMAP_MERGED_RUN;
+}
+
 /*
- * Shrink what there is at the hash @pos: return 1 if that was done and there
- * may be more to do, 0 if nothing is left to do there, or -EAGAIN. Then @pos is
- * the beginning of the next table, or 0 behind the last one.
+ * Shrink the table at the position of a pass. Return 1 if a table was replaced,
+ * -EAGAIN if memory is missing, or 0 if the table stays as it is; then the pass
+ * moves on to the next table, or behind the last one to the directory.
  */
-static int gomap_shrink_at(struct gomap *m, u64 *pos, struct gomap_spare *sp)
+static int gomap_shrink_at(struct gomap *m, struct gomap_pass *p,
+			   struct gomap_spare *sp)
 {
 	const struct gomap_dir *d = rcu_dereference(m->dir);
-	struct gomap_table *t = gomap_dir_table(d, *pos);
+	struct gomap_table *t = gomap_dir_table(d, p->pos);
 	struct gomap_table *s = t ? gomap_sibling(d, t) : NULL;
 	int ret = 0;
 
-	if (s && gomap_can_merge(m, t, s))
+	p->work += GOMAP_WORK_LOOK;
+	if (s && !gomap_can_merge(m, t, s))
+		s = NULL;
+	if (s && gomap_run_too_long(d, t)) {
+		p->again = true;
+		s = NULL;
+	}
+	if (s)
 		ret = gomap_try_merge(m, t, s, sp);
 	else if (t && gomap_too_large(m, t))
 		ret = gomap_try_halve(m, t, sp);
-	if (!ret)
-		*pos = t ? gomap_table_last(t) + 1 : 0;
+	/* A table that has been replaced keeps its content. */
+	if (ret > 0)
+		p->work += GOMAP_WORK_MEMORY + gomap_work_of(t) +
+			   (s ? gomap_work_of(s) : 0);
+	if (!ret) {
+		p->pos = t ? gomap_table_last(t) + 1 : 0;
+		p->in_dir = !p->pos;
+	}
 	return ret;
 }
 
-/* Return the number of tables replaced, or -ENOMEM. */
-static int gomap_shrink_tables(struct gomap *m, gfp_t gfp)
+/* Do the next part of a pass over the tables. Return 0 or -ENOMEM. */
+static int gomap_shrink_table(struct gomap *m, struct gomap_pass *p,
+			      struct gomap_spare *sp, gfp_t gfp)
 {
-	struct gomap_spare sp = { .no_pool = true };
-	int ret, done = 0;
-	u64 pos = 0;
+	int ret;
 
-	do {
-		rcu_read_lock();
-		ret = gomap_shrink_at(m, &pos, &sp);
-		rcu_read_unlock();
-		if (ret > 0)
-			done++;
-		else if (ret)
-			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
-		if (gfpflags_allow_blocking(gfp))
-			cond_resched();
-	} while ((ret > 0 || (!ret && pos)) && !gomap_keeps_size(m));
-	gomap_spare_free(m, &sp);
-	return ret < 0 ? ret : done;
+	rcu_read_lock();
+	ret = gomap_shrink_at(m, p, sp);
+	rcu_read_unlock();
+	if (ret == -EAGAIN)
+		return gomap_spare_fill(m, sp, gfp);
+	p->done |= ret;
+	return 0;
 }
 
 /* Drop the last table if it is empty. */
@@ -218,24 +274,127 @@ static void gomap_pool_trim(struct gomap *m, gfp_t gfp)
 	gomap_pool_free(pool, gfp);
 }
 
-static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
+/* The work of one call of gomap_shorten_dir(). */
+static u32 gomap_dir_work(const struct gomap *m)
 {
-	int done = gomap_shrink_tables(m, gfp);
-	int err;
+	size_t entries;
 
-	if (done < 0)
-		return done;
+	rcu_read_lock();
+	entries = 1UL << rcu_dereference(m->dir)->depth;
+	rcu_read_unlock();
+	return min_t(size_t, entries / GOMAP_WORK_ENTRIES, GOMAP_STEP_WORK);
+}
+
+/* Do the next part of a pass. Return 1 if there is more to do, 0, or -ENOMEM. */
+static int gomap_pass_next(struct gomap *m, struct gomap_pass *p,
+			   struct gomap_spare *sp, gfp_t gfp)
+{
+	int ret;
+
 	if (gomap_keeps_size(m))
 		return 0;
-	err = gomap_shorten_dir(m, gfp);
-	if (err)
-		return err;
+	if (!p->in_dir)
+		return gomap_shrink_table(m, p, sp, gfp) ?: 1;
+
+	ret = gomap_shorten_dir(m, gfp);
+	if (ret > 0) {
+		p->work += gomap_dir_work(m);
+		p->shorter = true;
+	}
+	if (ret)
+		return ret;
+	if (p->again && p->shorter) {
+		p->in_dir = false;
+		p->again = false;
+		p->shorter = false;
+		return 1;
+	}
 	gomap_drop_last(m);
 	gomap_pool_trim(m, gfp);
-	if (!done)
+	if (!p->done)
 		WRITE_ONCE(m->shrink_floor, gomap_len(m) / 2);
 	return 0;
 }
+
+static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
+{
+	struct gomap_spare sp = { .no_pool = true };
+	struct gomap_pass p = { };
+	int ret;
+
+	do {
+		ret = gomap_pass_next(m, &p, &sp, gfp);
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	} while (ret > 0);
+	gomap_spare_free(m, &sp);
+	return ret;
+}
+
+/* Do one step of m->pass. Return false at the end of the pass. */
+static bool gomap_shrink_step(struct gomap *m, gfp_t gfp)
+{
+	struct gomap_spare sp = { .no_pool = true };
+	struct gomap_pass *p = &m->pass;
+	int ret;
+
+	p->work = 0;
+	do {
+		ret = gomap_pass_next(m, p, &sp, gfp);
+	} while (ret > 0 && p->work < GOMAP_STEP_WORK);
+	gomap_spare_free(m, &sp);
+	if (ret > 0)
+		return true;
+	/* Do not retry the allocation with each deletion. */
+	if (ret < 0)
+		WRITE_ONCE(m->shrink_floor, gomap_len(m) / 2);
+	*p = (struct gomap_pass){ };
+	WRITE_ONCE(m->shrink_due, false);
+	return false;
+}
+
+/**
+ * gomap_shrink_some - give back some of the memory that a map does not need
+ * @m: the map, or NULL
+ * @n: number of entries that the caller has just deleted
+ * @gfp: how to allocate smaller tables
+ *
+ * The owner of a map with __GFP_ACCOUNT, which does not shrink by itself, calls
+ * this after deletions. While a pass over the map is due, the call does one step
+ * of it per deletion, for more than 16 deletions one more step per 16. A step has
+ * the same bound for maps of all sizes: it replaces one or two pairs of tables
+ * and moves some 300 entries at most, or inspects up to 64 tables, or fills a
+ * slice of a directory. A pass stays where it is if deletions cease.
+ *
+ * The call is a no-op while another one is in progress. A failed allocation ends
+ * the pass.
+ *
+ * Context: As @gfp says, but not NMI.
+ * Return: true at the end of a pass: the owner may charge the map for its present
+ * size.
+ */
+bool gomap_shrink_some(struct gomap *m, unsigned int n, gfp_t gfp)
+{
+	bool more = true;
+
+	if (!m || !n || !READ_ONCE(m->shrink_due) ||
+	    test_and_set_bit_lock(0, &m->shrink_busy))
+		return false;
+	if (!READ_ONCE(m->shrink_due)) {
+		clear_bit_unlock(0, &m->shrink_busy);
+		return false;
+	}
+	/* There are far fewer tables than entries. */
+	n = min(n, GOMAP_STEPS + n / GOMAP_STEPS);
+	while (more && n--) {
+		more = gomap_shrink_step(m, gfp);
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	}
+	clear_bit_unlock(0, &m->shrink_busy);
+	return !more;
+}
+EXPORT_SYMBOL_NS_GPL(gomap_shrink_some, GOCHAN_NS);
 
 /* The work item: nobody is told if memory is missing, the next one will do. */
 void gomap_shrink_work(struct work_struct *work)
@@ -251,8 +410,12 @@ void gomap_shrink_kick(struct gomap *m, size_t used)
 {
 	if (READ_ONCE(m->slots) <= 2 * GOMAP_GROUP ||
 	    used >= READ_ONCE(m->shrink_floor) || READ_ONCE(m->reserved) ||
-	    m->flags & GOMAP_IRREFLEXIVE || m->gfp & __GFP_ACCOUNT)
+	    m->flags & GOMAP_IRREFLEXIVE)
 		return;
+	if (m->gfp & __GFP_ACCOUNT) {
+		WRITE_ONCE(m->shrink_due, true);
+		return;
+	}
 	/* Unbound: a pass over a large map would keep others of this CPU. */
 	if (!delayed_work_pending(&m->shrink_work))
 		queue_delayed_work(system_dfl_wq, &m->shrink_work,
@@ -265,8 +428,11 @@ void gomap_shrink_kick(struct gomap *m, size_t used)
  * @gfp: how to allocate the smaller tables
  *
  * Ends a reservation. A map does this by itself when an eighth of its slots
- * would do, unless it has a reservation, or allocates with __GFP_ACCOUNT. A
- * reservation made meanwhile stops it.
+ * would do, unless it has a reservation, or allocates with __GFP_ACCOUNT: see
+ * gomap_shrink_some(). A reservation made meanwhile stops it.
+ *
+ * The call goes through the whole map. It holds no lock from one table to the
+ * next, and yields the processor if @gfp allows it.
  *
  * Context: As @gfp says, but not NMI.
  * Return: 0, or -ENOMEM; then the map has shrunk less than it could.
@@ -410,6 +576,8 @@ void gomap_destroy(struct gomap *m)
 	WRITE_ONCE(m->dying, true);
 	cancel_work_sync(&m->grow_work);
 	cancel_delayed_work_sync(&m->shrink_work);
+	/* A pass may have left a directory half filled. */
+	kvfree(m->next_dir);
 	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
 	gomap_end_reservation(m, GFP_KERNEL);
 }
