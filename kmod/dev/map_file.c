@@ -18,8 +18,10 @@
  *	What kernel code inserts (gomap_get_from_fd()) asks no account; it is
  *	measured with the rest when a user's insertion needs a new charge.
  *
- *	Deletions make a map smaller. When half of the entries have gone, the
- *	map is made to shrink, and the charge comes down with it.
+ *	When an eighth of the slots would do, each deletion does one bounded
+ *	step of shrinking the map, without gochan_map_file.lock, so that
+ *	insertions do not wait for it. The charge comes down at the end of that,
+ *	and whenever half of the entries have been deleted.
  *
  * Lifetime: internal.h.
  */
@@ -192,18 +194,26 @@ void gochan_map_settle(struct gochan_map_file *mf)
  * @mf: the map's file
  * @n: their number
  *
+ * Does the part of shrinking the map that falls to these deletions, see
+ * gomap_shrink_some(). Smaller tables are charged to the memory cgroup of the
+ * caller. If it has no room for them the map stays large; the OOM killer is not
+ * invoked.
+ *
  * Context: Process context. May sleep.
  */
 void gochan_map_deleted(struct gochan_map_file *mf, u32 n)
 {
-	if (atomic_long_add_return(n, &mf->deleted) <
-	    READ_ONCE(mf->delete_limit))
+	bool many = atomic_long_add_return(n, &mf->deleted) >=
+		    READ_ONCE(mf->delete_limit);
+
+	if (gomap_shrink_some(&mf->map, n,
+			      GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)) {
+		gochan_map_settle(mf);
 		return;
+	}
 	/* One is enough. */
-	if (!mutex_trylock(&mf->lock))
+	if (!many || !mutex_trylock(&mf->lock))
 		return;
-	/* Without the memory for smaller tables, the map stays large. */
-	gomap_shrink(&mf->map, GFP_KERNEL | __GFP_NOWARN);
 	__gochan_map_charge(mf);
 	mutex_unlock(&mf->lock);
 }

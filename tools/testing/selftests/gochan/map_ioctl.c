@@ -932,6 +932,72 @@ TEST(charge_follows_growth_and_deletion)
 	EXPECT_GT(most / 8, info.charged);
 }
 
+static __u64 tables_of(int fd)
+{
+	struct gochan_map_info info;
+
+	if (map_info(fd, &info))
+		return ~0ULL;
+	return info.tables;
+}
+
+static void check_small(struct __test_metadata *_metadata, int fd)
+{
+	struct gochan_map_info info;
+
+	ASSERT_EQ(0, map_info(fd, &info));
+	EXPECT_EQ(0, info.entries);
+	EXPECT_GE(1, info.tables);
+	EXPECT_GE(16, info.slots);
+	EXPECT_GT(8192, info.charged);
+}
+
+/* No deletion shrinks the whole map. */
+TEST(each_deletion_shrinks_a_little)
+{
+	__u64 i, old, now, n = 60000, most = 0;
+	int fd;
+
+	fd = new_u64_map();
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, put_u64(fd, scramble(i), i));
+	old = tables_of(fd);
+	EXPECT_LT(64, old);
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(0, delete_u64(fd, scramble(i)));
+		now = tables_of(fd);
+		ASSERT_GE(old, now);
+		if (old - now > most)
+			most = old - now;
+		old = now;
+	}
+	EXPECT_GE(2, most);
+	check_small(_metadata, fd);
+}
+
+TEST(batches_of_deletions_give_memory_back)
+{
+	static const __u32 batches[] = { 10, 100, 5000 };
+	static __u64 keys[5000];
+	__u64 i, n = 60000;
+	__u32 b, k;
+	int fd;
+
+	for (b = 0; b < ARRAY_SIZE(batches); b++) {
+		fd = new_u64_map();
+		for (i = 0; i < n; i++)
+			ASSERT_EQ(0, put_u64(fd, scramble(i), i));
+		for (i = 0; i < n; i += batches[b]) {
+			for (k = 0; k < batches[b]; k++)
+				keys[k] = scramble(i + k);
+			ASSERT_EQ(batches[b],
+				  delete_many_u64(fd, keys, NULL, batches[b]));
+		}
+		check_small(_metadata, fd);
+		EXPECT_EQ(0, close(fd));
+	}
+}
+
 static int read_fdinfo(int fd, char *text, size_t size)
 {
 	char path[64];
