@@ -16,18 +16,28 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "map_file.h"
 
-/*
- * Entries and bytes of a round: what the caches hold without noticing. One of
- * an iteration looks at all slots of a table, and should take all it has.
- */
+/* Entries and bytes of a round: what the caches hold without noticing. */
 #define GOCHAN_ROUND		256
 #define GOCHAN_ROUND_BYTES	16384
+
+/*
+ * The same for a round of an iteration: it looks at all slots of a table, and
+ * should take all that the table has.
+ */
 #define GOCHAN_ITER_ROUND	1024
 #define GOCHAN_ITER_BYTES	65536
+
+/*
+ * Bytes of the values of such a round if they are kept outside the table: they
+ * are not buffered together, but copied in portions. This bounds how much is
+ * copied again if a round is not completed.
+ */
+#define GOCHAN_ITER_VALUES	SZ_4M
 
 /**
  * struct gochan_batch - a batch on its way
@@ -36,12 +46,13 @@
  * @first: number of the round's first entry
  * @n: entries of this round
  * @max: most entries of a round
+ * @portion: most entries whose values there is room for at a time
  * @stop: error that comes right behind these entries, or 0
  * @room: the memory that all of these are in
  * @found: whether the keys were in the map; up to 7 bytes more than the round has
- * @bytes: with variable length, the round's keys as the map wants them
- * @lens: with variable length, their lengths
- * @values: values of the round
+ * @bytes: with variable length, the portion's keys as the map wants them
+ * @lens: with variable length, the lengths of the round's keys
+ * @values: values of the portion
  * @keys: keys of the round
  */
 struct gochan_batch {
@@ -50,6 +61,7 @@ struct gochan_batch {
 	u32 first;
 	u32 n;
 	u32 max;
+	u32 portion;
 	int stop;
 	void *room;
 	u8 *found;
@@ -69,26 +81,38 @@ static int gochan_batch_check(const struct gochan_map_file *mf,
 	return u->value_size == mf->value_size ? 0 : -EINVAL;
 }
 
+/* How many entries of @entry bytes fit, one at least, and @max at most. */
+static u32 gochan_batch_fit(size_t bytes, size_t entry, u32 max)
+{
+	/* A byte of each is for @found, with what ALIGN() may add. */
+	return clamp_t(size_t, (bytes - sizeof(u64)) / (entry + 1), 1, max);
+}
+
+/* Bytes of an entry's key in a round. */
+static size_t gochan_batch_key_room(const struct gochan_map_file *mf)
+{
+	return mf->key_size +
+	       (mf->varlen ? sizeof(struct gomap_bytes) + sizeof(u32) : 0);
+}
+
 /*
- * Allocate room for a round of @bytes and @max entries at most, in one piece, the
- * best aligned first. Many kernels clear what they allocate: nothing is in it that
- * only a map of variable length needs.
+ * Allocate room for a round of @max entries, with values of @value bytes of
+ * @portion, in one piece, the best aligned first. Many kernels clear what they
+ * allocate: nothing is in it that only a map of variable length needs.
  */
 static int gochan_batch_init(struct gochan_batch *b, struct gochan_map_file *mf,
-			     const struct gochan_map_batch *u, size_t bytes,
-			     size_t max)
+			     const struct gochan_map_batch *u, size_t value,
+			     u32 max, u32 portion)
 {
-	size_t varlen = mf->varlen ? sizeof(*b->bytes) + sizeof(u32) : 0;
-	size_t entry = varlen + mf->value_size + mf->key_size;
 	size_t found;
 	void *room;
 
-	/* With what ALIGN() may add. */
-	max = clamp_t(size_t, (bytes - sizeof(u64)) / (entry + 1), 1, max);
 	*b = (struct gochan_batch) { .mf = mf, .u = *u };
-	b->max = min_t(size_t, max, u->count);
+	b->max = min(max, u->count);
+	b->portion = min(portion, b->max);
 	found = ALIGN(b->max, sizeof(u64));
-	room = kvmalloc(found + b->max * entry, GOCHAN_GFP_USER);
+	room = kvmalloc(found + b->max * gochan_batch_key_room(mf) +
+			b->portion * value, GOCHAN_GFP_USER);
 	if (!room)
 		return -ENOMEM;
 	b->room = room;
@@ -100,7 +124,7 @@ static int gochan_batch_init(struct gochan_batch *b, struct gochan_map_file *mf,
 		room = b->lens + b->max;
 	}
 	b->values = room;
-	b->keys = b->values + b->max * mf->value_size;
+	b->keys = b->values + b->portion * value;
 	return 0;
 }
 
@@ -194,11 +218,15 @@ static long gochan_batch_run(struct file *file, struct gochan_map_batch *u,
 	struct gochan_map_file *mf = file->private_data;
 	struct gochan_batch b;
 	int err = gochan_batch_check(mf, u);
+	u32 max;
 
 	u->done = 0;
 	if (err || !u->count)
 		return err;
-	err = gochan_batch_init(&b, mf, u, GOCHAN_ROUND_BYTES, GOCHAN_ROUND);
+	max = gochan_batch_fit(GOCHAN_ROUND_BYTES,
+			       gochan_batch_key_room(mf) + mf->value_size,
+			       GOCHAN_ROUND);
+	err = gochan_batch_init(&b, mf, u, mf->value_size, max, max);
 	if (err)
 		return err;
 	do {
@@ -345,24 +373,111 @@ long gochan_map_delete_many(struct file *file, union gochan_arg *arg)
  * Iteration.
  */
 
-/* Do a round. Return the number of entries stored, or an error. */
-static int gochan_iter_round(struct gochan_batch *b, struct gomap_cursor *c)
+/* Are values fetched after the keys, a portion at a time? */
+static bool gochan_iter_has_portions(const struct gochan_batch *b)
 {
-	struct gomap_cursor next = *c;
-	int n = gomap_scan(&b->mf->map, &next, b->keys, b->lens, b->values,
-			   min(b->max, b->u.count - b->first));
+	return b->portion < b->max;
+}
 
-	if (n < 0)
-		return n;
-	b->n = n;
-	gochan_batch_out(b, b->u.keys, b->keys, b->mf->key_size);
+/* Copy out entries @at to @at + b->n of the round; their values come first. */
+static void gochan_iter_out(struct gochan_batch *b, u32 at)
+{
+	gochan_batch_out(b, b->u.keys,
+			 b->keys + (size_t)at * b->mf->key_size,
+			 b->mf->key_size);
 	if (b->mf->varlen)
-		gochan_batch_out(b, b->u.key_lens, b->lens, sizeof(u32));
+		gochan_batch_out(b, b->u.key_lens, b->lens + at, sizeof(u32));
 	if (b->u.value_size)
 		gochan_batch_out(b, b->u.values, b->values, b->mf->value_size);
-	/* A round that is not complete is not done: the cursor has no half. */
-	if (b->stop)
-		return b->stop;
+}
+
+/* Let entry @to of a portion that begins at @at be what entry @from was. */
+static void gochan_iter_keep(struct gochan_batch *b, u32 at, u32 to, u32 from)
+{
+	const struct gochan_map_file *mf = b->mf;
+	void *keys = b->keys + (size_t)at * mf->key_size;
+
+	if (to == from)
+		return;
+	memcpy(keys + (size_t)to * mf->key_size,
+	       keys + (size_t)from * mf->key_size, mf->key_size);
+	if (mf->varlen)
+		b->lens[at + to] = b->lens[at + from];
+	memcpy(gochan_batch_value(b, to), gochan_batch_value(b, from),
+	       mf->value_size);
+}
+
+/*
+ * Get the values of @n keys of the round, and copy out what there is. A key that
+ * has been deleted since the scan is not produced.
+ */
+static void gochan_iter_portion(struct gochan_batch *b, u32 at, u32 n)
+{
+	const struct gochan_map_file *mf = b->mf;
+	void *keys = b->keys + (size_t)at * mf->key_size;
+	DECLARE_BITMAP(found, GOCHAN_ITER_ROUND);
+	u32 i;
+
+	for (i = 0; mf->varlen && i < n; i++)
+		b->bytes[i] = (struct gomap_bytes) {
+			.data = keys + (size_t)i * mf->key_size,
+			.len = b->lens[at + i],
+		};
+	gomap_get_many(&mf->map, mf->varlen ? (void *)b->bytes : keys,
+		       b->values, found, n);
+	b->n = 0;
+	for_each_set_bit(i, found, n)
+		gochan_iter_keep(b, at, b->n++, i);
+	gochan_iter_out(b, at);
+}
+
+/* All portions of a round of @n entries. Return 0 or an error. */
+static int gochan_iter_portions(struct gochan_batch *b, u32 n)
+{
+	u32 at, part;
+
+	for (at = 0; at < n; at += part) {
+		part = min(n - at, b->portion);
+		gochan_iter_portion(b, at, part);
+		if (b->stop)
+			return b->stop;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		b->first += b->n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Do a round. Return how many entries it came to, of which some may have gone
+ * before their values were fetched, or an error. A round that is not complete is
+ * not done: the cursor has no half.
+ */
+static int gochan_iter_round(struct gochan_batch *b, struct gomap_cursor *c)
+{
+	bool portions = gochan_iter_has_portions(b);
+	struct gomap_cursor next = *c;
+	u32 first = b->first;
+	int n, err;
+
+	n = gomap_scan(&b->mf->map, &next, b->keys, b->lens,
+		       portions || !b->u.value_size ? NULL : b->values,
+		       min(b->max, b->u.count - b->first));
+	if (n < 0)
+		return n;
+	if (portions) {
+		err = gochan_iter_portions(b, n);
+	} else {
+		b->n = n;
+		gochan_iter_out(b, 0);
+		b->first += n;
+		err = b->stop;
+	}
+	if (err) {
+		b->first = first;
+		return err;
+	}
 	*c = next;
 	return n;
 }
@@ -376,12 +491,31 @@ static int gochan_iter_run(struct gochan_batch *b, struct gomap_cursor *c)
 		if (b->first && task_sigpending(current))
 			return 0;
 		n = gochan_iter_round(b, c);
-		if (n > 0)
-			b->first += n;
 		cond_resched();
 		/* As gomap_scan() has it: not for little. */
 	} while (n > 0 && b->first < b->u.count - b->u.count / 2);
 	return n < 0 ? n : 0;
+}
+
+/*
+ * Entries of a round, and of a portion. With values outside the table a round
+ * still is about a table: what is scanned for it would be scanned again for the
+ * next one. Without values there is one portion.
+ */
+static void gochan_iter_sizes(const struct gochan_map_file *mf,
+			      const struct gochan_map_batch *u, u32 *max,
+			      u32 *portion)
+{
+	size_t key = gochan_batch_key_room(mf), value = u->value_size;
+
+	*portion = gochan_batch_fit(GOCHAN_ITER_BYTES, key + value,
+				    GOCHAN_ITER_ROUND);
+	*max = *portion;
+	if (value > GOMAP_MAX_INLINE)
+		*max = min_t(u32, GOCHAN_ITER_VALUES / value,
+			     gochan_batch_fit(GOCHAN_ITER_BYTES, key,
+					      GOCHAN_ITER_ROUND));
+	*max = max(*max, *portion);
 }
 
 /* GOCHAN_IOC_MAP_ITER */
@@ -400,12 +534,13 @@ long gochan_map_iterate(struct file *file, union gochan_arg *arg)
 	struct gomap_cursor c = { .origin = it->cursor[0], .done = it->cursor[1] };
 	struct gochan_batch b;
 	int err = gochan_batch_check(mf, &u);
+	u32 max, portion;
 
 	it->done = 0;
 	if (err || it->flags || !it->count)
 		return -EINVAL;
-	err = gochan_batch_init(&b, mf, &u, GOCHAN_ITER_BYTES,
-				GOCHAN_ITER_ROUND);
+	gochan_iter_sizes(mf, &u, &max, &portion);
+	err = gochan_batch_init(&b, mf, &u, u.value_size, max, portion);
 	if (err)
 		return err;
 	if (!c.origin && !c.done)

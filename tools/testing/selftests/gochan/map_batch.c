@@ -641,6 +641,67 @@ TEST(either_of_two_entries_comes_first)
 	}
 }
 
+/*
+ * Values that a round of the kernel's has not room for: each comes once, with
+ * its key. Deleting what has come does not end an iteration early.
+ */
+TEST(iteration_of_large_values_brings_each_once)
+{
+	static const struct {
+		__u32 flags, value_size, count;
+	} cases[] = {
+		{ 0, 4096, 1 }, { 0, 4096, 10 }, { 0, 4096, 1000 },
+		{ 0, 65536, 50 }, { 0, 200, 1000 },
+		{ GOCHAN_MAP_VARLEN, 4096, 1000 },
+	};
+	unsigned int n = 100, i, j;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		__u32 size = cases[i].value_size, count = cases[i].count;
+		__u32 *lens = calloc(count, sizeof(*lens));
+		bool varlen = cases[i].flags & GOCHAN_MAP_VARLEN;
+		char *v = calloc(count, size), *seen = calloc(n, 1);
+		__u64 *k = calloc(count, sizeof(*k));
+		struct gochan_map_iter it = { 0 };
+		int fd = new_map(cases[i].flags, 8, size), got;
+		unsigned int total = 0;
+
+		ASSERT_NE(NULL, lens);
+		ASSERT_NE(NULL, v);
+		ASSERT_NE(NULL, seen);
+		ASSERT_NE(NULL, k);
+		for (j = 0; j < n; j++) {
+			__u64 key = scramble(j);
+
+			memset(v, j, size);
+			ASSERT_EQ(0, map_put(fd, &key, 8, v, size, 0));
+		}
+		while ((got = iterate(fd, &it, k, 8, varlen ? lens : NULL, v,
+				      size, count)) > 0) {
+			for (j = 0; (int)j < got; j++) {
+				unsigned int id = (unsigned char)v[j * size];
+
+				ASSERT_GT(n, id);
+				EXPECT_EQ(scramble(id), k[j]);
+				EXPECT_TRUE(is_filled(v + j * size, id, size));
+				EXPECT_EQ(0, seen[id]++);
+				if (varlen)
+					EXPECT_EQ(8, lens[j]);
+				EXPECT_EQ(0, map_delete(fd, &k[j], 8));
+			}
+			total += got;
+		}
+		EXPECT_EQ(0, got);
+		EXPECT_EQ(n, total);
+		check_entries(fd, 0);
+		close(fd);
+		free(lens);
+		free(v);
+		free(seen);
+		free(k);
+	}
+}
+
 TEST(cursor_is_plain_data)
 {
 	struct gochan_map_iter it = { 0 }, copy;
