@@ -168,7 +168,8 @@ __poll_t gochan_poll_mode(struct gochan *ch, struct file *file,
 			  struct poll_table_struct *pt, fmode_t mode);
 
 /* From gochan.ko, the device. */
-struct gochan *gochan_get_from_fd(int fd, fmode_t mode);
+struct gochan *gochan_get_from_fd(int fd, fmode_t mode, size_t elem_size,
+				  bool varlen);
 
 /**
  * gochan_send - send a value, sleeping until it can go

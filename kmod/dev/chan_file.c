@@ -262,6 +262,12 @@ long gochan_chan_restrict(struct file *old, union gochan_arg *arg)
  * gochan_get_from_fd - get the channel that a descriptor stands for
  * @fd: a descriptor of the current process
  * @mode: FMODE_WRITE to send, FMODE_READ to receive: the rights it must have
+ * @elem_size: the element size that the caller sends or has room for
+ * @varlen: whether messages have a length of their own, up to @elem_size
+ *
+ * The process chose what it made. A channel of another element size would have
+ * gochan_send() read, or gochan_recv() write, that many bytes of the caller's
+ * memory instead, up to 64 KiB: it is refused.
  *
  * The caller may do what it asked for, and close the channel if it may send.
  * Its reference does not count for GOCHAN_CHAN_AUTOCLOSE: such a channel closes
@@ -270,9 +276,10 @@ long gochan_chan_restrict(struct file *old, union gochan_arg *arg)
  * Context: Process context.
  * Return: the channel with a reference, to be given back by gochan_put(), or
  * ERR_PTR(-EBADF) if @fd is not open or has not these rights, or
- * ERR_PTR(-EINVAL) if it is not of a channel.
+ * ERR_PTR(-EINVAL) if it is not of such a channel.
  */
-struct gochan *gochan_get_from_fd(int fd, fmode_t mode)
+struct gochan *gochan_get_from_fd(int fd, fmode_t mode, size_t elem_size,
+				  bool varlen)
 {
 	struct gochan_chan_obj *co;
 	struct file *file = fget(fd);
@@ -281,7 +288,7 @@ struct gochan *gochan_get_from_fd(int fd, fmode_t mode)
 	if (!file)
 		return ERR_PTR(-EBADF);
 	co = gochan_chan_of_file(file);
-	if (!co)
+	if (!co || co->elem_size != elem_size || co->varlen != varlen)
 		ch = ERR_PTR(-EINVAL);
 	else if (mode & ~file->f_mode)
 		ch = ERR_PTR(-EBADF);

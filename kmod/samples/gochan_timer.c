@@ -102,21 +102,6 @@ static int gochan_timer_check(const struct gochan_timer_start *arg)
 	return 0;
 }
 
-/* The channel, if our events fit into it. */
-static struct gochan *gochan_timer_channel(int fd)
-{
-	struct gochan *ch = gochan_get_from_fd(fd, FMODE_WRITE);
-	struct gochan_stat st;
-
-	if (IS_ERR(ch))
-		return ch;
-	gochan_stat(ch, &st);
-	if (st.elem_size == sizeof(struct gochan_timer_event) && !st.varlen)
-		return ch;
-	gochan_put(ch);
-	return ERR_PTR(-EINVAL);
-}
-
 /* The map for the counts, with both keys in it; or none, as was asked for. */
 static struct gomap *gochan_timer_map(int fd)
 {
@@ -145,7 +130,9 @@ static void gochan_timer_put(struct gochan *ch, struct gomap *counts)
 static int gochan_timer_start(struct gochan_timer_stream *s,
 			      const struct gochan_timer_start *arg)
 {
-	struct gochan *ch = gochan_timer_channel(arg->fd);
+	struct gochan *ch = gochan_get_from_fd(arg->fd, FMODE_WRITE,
+					       sizeof(struct gochan_timer_event),
+					       false);
 	struct gomap *counts;
 
 	if (IS_ERR(ch))

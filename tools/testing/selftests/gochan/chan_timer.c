@@ -188,7 +188,10 @@ TEST_F(timer, driver_does_not_keep_an_end_open)
 
 TEST_F(timer, start_needs_a_channel_that_may_send)
 {
+	const __u32 size = sizeof(struct gochan_timer_event);
+	const __u32 wrong[] = { 0, 1, 8, size - 1, size + 1, 65536 };
 	int fd, recv, send, other;
+	unsigned int i;
 
 	fd = new_stream(0, 4);
 	ASSERT_LE(0, fd);
@@ -202,11 +205,16 @@ TEST_F(timer, start_needs_a_channel_that_may_send)
 	ASSERT_LE(0, other);
 	EXPECT_EQ(-EINVAL, timer_start(self->dev, other, 1, PERIOD));
 	close(other);
-	other = new_chan(0, 8, 1);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		other = new_chan(0, wrong[i], 1);
+		EXPECT_EQ(-EINVAL, timer_start(self->dev, other, 1, PERIOD));
+		close(other);
+	}
+	other = new_stream(GOCHAN_CHAN_VARLEN, 1);
+	ASSERT_LE(0, other);
 	EXPECT_EQ(-EINVAL, timer_start(self->dev, other, 1, PERIOD));
+	check_info(other, 0, 0, 0, 0);
 	close(other);
-	other = new_chan(GOCHAN_CHAN_VARLEN, 16, 1);
-	EXPECT_EQ(-EINVAL, timer_start(self->dev, other, 1, PERIOD));
 	EXPECT_EQ(-EINVAL, timer_start(self->dev, send, 1, 0));
 	EXPECT_EQ(0, timer_start(self->dev, send, 1, PERIOD));
 }
