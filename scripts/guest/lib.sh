@@ -34,6 +34,28 @@ lockdep_on() {
 	return 1
 }
 
+# holders: print what may keep a module loaded: its references, descriptors of
+# ours and rings, tasks with SIGKILL pending or on their way out, and the work of
+# io_uring that ends a ring, with their stacks.
+holders() {
+	local task fd
+
+	grep '^gochan' /proc/modules
+	for fd in /proc/[0-9]*/fd/*; do
+		case $(readlink "$fd") in
+		gochan:*|/dev/gochan*|anon_inode:*io_uring*)
+			ls -l "$fd" ;;
+		esac
+	done
+	for task in /proc/[0-9]*/task/[0-9]*; do
+		grep -qE '^(Sig|Shd)Pnd:.*[13579bdf][0-9a-f][0-9a-f]$|^State:.[DXZ]' \
+			"$task/status" || grep -q io_ring_exit "$task/stack" ||
+			continue
+		grep -E "^(Name|State|Pid):" "$task/status"
+		cat "$task/stack"
+	done
+}
+
 # unload MODULE: and tell the host how that went.
 unload() {
 	loaded "$1" || return 0
@@ -41,6 +63,7 @@ unload() {
 		echo "@unload ok $1"
 	else
 		echo "@unload failed $1"
+		holders 2>/dev/null
 		return 1
 	fi
 }
