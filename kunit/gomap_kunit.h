@@ -31,6 +31,7 @@ extern struct kunit_suite gomap_window_suite;
 extern struct kunit_suite gomap_race_suite;
 extern struct kunit_suite gomap_clear_suite;
 extern struct kunit_suite gomap_writers_suite;
+extern struct kunit_suite gomap_bound_suite;
 extern struct kunit_suite gomap_dir_suite;
 extern struct kunit_suite gomap_large_suite;
 extern struct kunit_suite gomap_stock_suite;

@@ -3,9 +3,10 @@
  * gomap - Swiss hash maps for kernel code
  *
  * An open-addressing hash map with the layout of Go's: groups of eight slots
- * with a control word, tables of at most 1024 slots, and a directory indexed by
- * the top bits of the hash. It grows by one table at a time, so no insert ever
- * moves more than 896 entries, and it gives memory back when it empties.
+ * with a control word, tables of at most 1024 slots, or fewer if slots are large,
+ * and a directory indexed by the top bits of the hash. It grows by one table at a
+ * time, so no insert ever moves more than 896 entries, nor more than 17 KiB, and
+ * it gives memory back when it empties.
  *
  * Values are copied. To store objects of your own, let the value be a pointer,
  * free the objects after a grace period, and call gomap_get() and use what it

@@ -72,8 +72,9 @@ static void gomap_lay_out(struct gomap *m, const struct gomap_params *p)
 			     max(key_align, gomap_align(val)));
 }
 
+/* @max_slots: slots of a full-size table, or 0 for what suits their size. */
 static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
-			 u32 max_shift, size_t hint, gfp_t gfp)
+			 u32 max_slots, size_t hint, gfp_t gfp)
 {
 	int err = gomap_check_params(p);
 
@@ -86,7 +87,8 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 		return err;
 	memset(m, 0, sizeof(*m));
 	gomap_lay_out(m, p);
-	m->max_shift = max_shift;
+	m->max_shift = max_slots ? ilog2(max_slots / GOMAP_GROUP) :
+				   gomap_full_shift(m->slot_size);
 	m->flags = p->flags;
 	m->hash = p->hash;
 	m->equal = p->equal;
@@ -125,7 +127,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 int gomap_init(struct gomap *m, const struct gomap_params *p, size_t hint,
 	       gfp_t gfp)
 {
-	return gomap_do_init(m, p, GOMAP_MAX_SHIFT, hint, gfp);
+	return gomap_do_init(m, p, 0, hint, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_init, GOCHAN_NS);
 
@@ -249,7 +251,7 @@ EXPORT_SYMBOL_NS_GPL(gomap_stats, GOCHAN_NS);
 int gomap_init_small(struct gomap *m, const struct gomap_params *p,
 		     u32 max_slots, size_t hint, gfp_t gfp)
 {
-	return gomap_do_init(m, p, ilog2(max_slots / GOMAP_GROUP), hint, gfp);
+	return gomap_do_init(m, p, max_slots, hint, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_init_small, GOCHAN_NS);
 #endif

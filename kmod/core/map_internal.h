@@ -71,8 +71,8 @@
 #define GOMAP_GROUP		8
 
 /*
- * log2 of the groups of a full-size table: 1024 slots bound how many entries
- * one insert moves, and 7 is what fits beside the pointer in a directory entry.
+ * log2 of the groups of the largest table: 1024 slots bound how many entries one
+ * insert moves, and 7 is what fits beside the pointer in a directory entry.
  */
 #define GOMAP_MAX_SHIFT		7
 #define GOMAP_SHIFT_MASK	7UL
@@ -85,6 +85,15 @@
  * small: 8 tables of 1024 slots of 16 bytes stay in the cache of a processor.
  */
 #define GOMAP_NEAR_DEPTH	3
+
+/*
+ * Bytes of the slots of a full-size table, 1024 of 16 bytes: what one insert has
+ * to allocate and to copy does not grow with the size of keys and values. But
+ * tables have 64 slots or more: gomap_reserve() counts on hashes being spread over
+ * the halves of a table. The largest slots take 17 KiB then.
+ */
+#define GOMAP_TABLE_BYTES	16384
+#define GOMAP_MIN_MAX_SHIFT	3
 
 /*
  * How much longer than the number of tables a directory may get, as a power
@@ -108,7 +117,8 @@
 /*
  * A table that may fill fewer slots than this is dense: of a full-size one more
  * than 5/8 are taken, and so an eighth or more of its groups are full. One of a
- * quarter of that size or less always is; it is in the cache anyway.
+ * quarter of that size or less always is: it is in the cache anyway, or, if its
+ * slots are large, its passed bytes share a cache line with its header.
  */
 #define GOMAP_DENSE		((GOMAP_GROUP << GOMAP_MAX_SHIFT) / 4)
 
@@ -378,6 +388,17 @@ static inline u32 gomap_limit(u32 shift)
 static inline u32 gomap_tombstones(const struct gomap_table *t)
 {
 	return gomap_limit(t->shift) - t->used - t->growth_left;
+}
+
+/* log2 of the groups of a full-size table, for slots of @size bytes. */
+static inline u32 gomap_full_shift(u32 size)
+{
+	u32 shift = GOMAP_MAX_SHIFT;
+
+	while (shift > GOMAP_MIN_MAX_SHIFT &&
+	       gomap_slots(shift) * size > GOMAP_TABLE_BYTES)
+		shift--;
+	return shift;
 }
 
 /* The smallest table that takes @entries, or one too large for the map. */

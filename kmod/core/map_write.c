@@ -176,7 +176,8 @@ static __always_inline void gomap_note_passed(struct gomap_table *t, u64 hash,
  */
 static noinline bool gomap_stocks(const struct gomap *m, struct gomap_table *t)
 {
-	if (t->shift != GOMAP_MAX_SHIFT || t->stocked == GOMAP_STOCK ||
+	if (t->shift != gomap_full_shift(m->slot_size) ||
+	    t->stocked == GOMAP_STOCK ||
 	    m->gfp & __GFP_ACCOUNT || READ_ONCE(m->reserved))
 		return false;
 	/* It will not split if the map has not room for that many. */
