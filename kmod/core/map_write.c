@@ -72,6 +72,7 @@ enum gomap_tried {
 	GOMAP_AGAIN = 1,	/* to begin again from the directory */
 	GOMAP_LOW,		/* stored; the table will have to split soon */
 	GOMAP_ELSEWHERE,	/* gomap_store_first() only: it does not decide */
+	GOMAP_COMPARE,		/* gomap_cas() only: to compare, and begin again */
 };
 
 /* Within the sequence count. A @fresh slot has no value yet. */
@@ -549,10 +550,15 @@ int gomap_add(struct gomap *m, const void *key, u64 delta,
 }
 EXPORT_SYMBOL_NS_GPL(gomap_add, GOCHAN_NS);
 
-/* Compare and swap in the locked table. */
+/*
+ * Compare and swap in the locked table. A value outside it has up to 64 KiB, and
+ * is compared without the lock: it does not change, and RCU keeps it, so it is
+ * what the key has as long as the slot points to it. Return 0, an error, or
+ * GOMAP_COMPARE with @seen set to what the caller has to compare first.
+ */
 static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
 			const struct gomap_key *k, struct gomap_store *st,
-			void *old)
+			void *old, const struct gomap_block **seen)
 {
 	int nr = gomap_find(m, t, gomap_mask(t), k, NULL, m->kind);
 	void *slot, *val;
@@ -561,9 +567,15 @@ static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
 		return -ENOENT;
 	slot = gomap_slot(m, t, nr, m->kind);
 	val = slot + m->val_off;
-	if (gomap_outline(m, m->kind))
-		val = (*gomap_slot_block(m, slot, m->kind))->data;
-	if (memcmp(val, old, m->val_size)) {
+	if (gomap_outline(m, m->kind)) {
+		const struct gomap_block *block;
+
+		block = *gomap_slot_block(m, slot, m->kind);
+		if (block != *seen) {
+			*seen = block;
+			return GOMAP_COMPARE;
+		}
+	} else if (memcmp(val, old, m->val_size)) {
 		memcpy(old, val, m->val_size);
 		return -EEXIST;
 	}
@@ -571,21 +583,22 @@ static int gomap_cas_in(struct gomap *m, struct gomap_table *t,
 	return 0;
 }
 
-/* Return 0, 1 to begin again, or an error. */
+/* Return as gomap_cas_in(), or GOMAP_AGAIN. */
 static int gomap_try_cas(struct gomap *m, struct gomap_key *k,
-			 struct gomap_store *st, void *old)
+			 struct gomap_store *st, void *old,
+			 const struct gomap_block **seen)
 {
 	struct gomap_table *t;
 	unsigned long flags;
 	siphash_key_t seed;
-	int ret = 1;
+	int ret = GOMAP_AGAIN;
 
 	t = gomap_find_table(m, k, &seed, m->kind);
 	if (!t)
 		return -ENOENT;
 	spin_lock_irqsave(&t->lock, flags);
 	if (gomap_is_right(m, t, &seed, m->kind))
-		ret = gomap_cas_in(m, t, k, st, old);
+		ret = gomap_cas_in(m, t, k, st, old, seen);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return ret;
 }
@@ -607,6 +620,7 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	      gfp_t gfp)
 {
 	struct gomap_store st = { .val = new };
+	const struct gomap_block *seen = NULL;
 	struct gomap_key k;
 	int err;
 
@@ -622,7 +636,12 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	}
 	rcu_read_lock();
 	do {
-		err = gomap_try_cas(m, &k, &st, old);
+		err = gomap_try_cas(m, &k, &st, old, &seen);
+		if (err == GOMAP_COMPARE &&
+		    memcmp(seen->data, old, m->val_size)) {
+			memcpy(old, seen->data, m->val_size);
+			err = -EEXIST;
+		}
 	} while (err > 0);
 	rcu_read_unlock();
 	gomap_block_free(st.block);
