@@ -52,6 +52,7 @@
  *	-EINVAL: a key longer than the map's may be; from gomap_init(),
  *	parameters that cannot be; from others, a map of the wrong kind.
  *	-EBADF: a change other than a deletion, or a reservation, on NULL.
+ *	-EINTR: from a reservation, or a hint, whose caller is being killed.
  *	-ENOBUFS: from gomap_scan(), no room for entries whose hashes cannot be
  *	told apart.
  *

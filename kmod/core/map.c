@@ -14,6 +14,7 @@
 #include <linux/export.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "map_internal.h"
@@ -107,7 +108,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 
 	err = gomap_setup(m, hint, gfp);
 	if (err)
-		gomap_undo_setup(m);
+		gomap_undo_setup(m, gfp);
 	return err;
 }
 
@@ -122,7 +123,8 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
  *
  * Context: As @gfp says, but not NMI.
  * Return: 0, or -EINVAL if something in @p is out of range or contradicts
- * itself, or -ENOMEM, which cannot happen without a hint.
+ * itself, or -ENOMEM, or -EINTR if a signal is about to kill the caller and @gfp
+ * allows it to sleep; the latter two cannot happen without a hint.
  */
 int gomap_init(struct gomap *m, const struct gomap_params *p, size_t hint,
 	       gfp_t gfp)
@@ -138,7 +140,8 @@ EXPORT_SYMBOL_NS_GPL(gomap_init, GOCHAN_NS);
  * @gfp: how to allocate
  *
  * Context: As @gfp says, but not NMI.
- * Return: the map, or ERR_PTR(-EINVAL) or ERR_PTR(-ENOMEM) as gomap_init().
+ * Return: the map, or ERR_PTR(-EINVAL), ERR_PTR(-ENOMEM) or ERR_PTR(-EINTR) as
+ * gomap_init().
  */
 struct gomap *gomap_alloc(const struct gomap_params *p, size_t hint, gfp_t gfp)
 {
@@ -198,23 +201,47 @@ static size_t gomap_table_bytes(const struct gomap *m, u32 shift)
 	       gomap_rounded((size_t)gomap_slots(shift) * m->slot_size);
 }
 
+/* Tables of an RCU section of gomap_stats(): some microseconds. */
+#define GOMAP_STATS_TABLES	64
+
+/* Add the next tables from *@pos on. */
+static void gomap_add_stats(const struct gomap *m, u64 *pos,
+			    struct gomap_stats *st)
+{
+	const struct gomap_table *t;
+	int i, left;
+
+	for (i = 0; i < GOMAP_STATS_TABLES; i++) {
+		t = gomap_walk(m, pos);
+		if (!t)
+			return;
+		st->tables++;
+		st->slots += gomap_table_slots(t);
+		/* Not both at one moment: do not let it become negative. */
+		left = gomap_limit(t->shift) - READ_ONCE(t->used);
+		st->tombstones += max(left - READ_ONCE(t->growth_left), 0);
+		st->bytes += gomap_table_bytes(m, t->shift);
+		if (!*pos)
+			return;
+	}
+}
+
 /**
  * gomap_stats - what a map is made of
  * @m: the map, or NULL
  * @st: filled in
  *
  * While others change the map the numbers are those of each table at the moment
- * it was looked at. This goes through all tables.
+ * it was looked at. This goes through all tables, some at a time.
  *
- * Context: Any but NMI.
+ * Context: Process context. May sleep.
  */
 void gomap_stats(const struct gomap *m, struct gomap_stats *st)
 {
 	const struct gomap_dir *d;
-	struct gomap_table *t;
-	size_t i = 0;
-	int left;
+	u64 pos = 0;
 
+	might_sleep();
 	*st = (struct gomap_stats){ .entries = gomap_len(m) };
 	if (!m)
 		return;
@@ -223,15 +250,13 @@ void gomap_stats(const struct gomap *m, struct gomap_stats *st)
 	st->depth = d->depth;
 	if (d != &m->first_dir)
 		st->bytes = gomap_rounded(gomap_dir_size(d->depth));
-	while ((t = gomap_next_table(d, &i))) {
-		st->tables++;
-		st->slots += gomap_table_slots(t);
-		/* Not both at one moment: do not let it become negative. */
-		left = gomap_limit(t->shift) - READ_ONCE(t->used);
-		st->tombstones += max(left - READ_ONCE(t->growth_left), 0);
-		st->bytes += gomap_table_bytes(m, t->shift);
-	}
 	rcu_read_unlock();
+	do {
+		rcu_read_lock();
+		gomap_add_stats(m, &pos, st);
+		rcu_read_unlock();
+		cond_resched();
+	} while (pos);
 	st->bytes += READ_ONCE(m->nr_pool) * gomap_table_bytes(m, m->max_shift);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_stats, GOCHAN_NS);

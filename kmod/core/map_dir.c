@@ -157,6 +157,37 @@ static bool __gomap_wants(const struct gomap *m, u32 depth, bool longer)
 				__gomap_depth_allowed(m, depth)));
 }
 
+/* The greatest depth that the directory may have beside its tables. */
+static u32 __gomap_reach(const struct gomap *m)
+{
+	u32 depth = 0;
+
+	while (depth < GOMAP_MAX_DEPTH && !m->nr_at_depth[depth])
+		depth++;
+	/* The first table of a map covers all hashes. */
+	if (!m->nr_tables)
+		depth = 0;
+	return min_t(u32, depth + GOMAP_RUN_DEPTH, GOMAP_MAX_DEPTH);
+}
+
+/* Is it wanted, and may it be had without gomap_spread()? */
+static bool __gomap_can_have(const struct gomap *m, u32 depth, bool longer)
+{
+	return __gomap_wants(m, depth, longer) &&
+	       (!longer || depth <= __gomap_reach(m));
+}
+
+static u32 gomap_reach(struct gomap *m)
+{
+	unsigned long flags;
+	u32 reach;
+
+	spin_lock_irqsave(&m->lock, flags);
+	reach = __gomap_reach(m);
+	spin_unlock_irqrestore(&m->lock, flags);
+	return reach;
+}
+
 static bool gomap_wants_longer(struct gomap *m, u32 depth)
 {
 	unsigned long flags;
@@ -168,6 +199,17 @@ static bool gomap_wants_longer(struct gomap *m, u32 depth)
 	return wants;
 }
 
+static bool gomap_can_lengthen(struct gomap *m, u32 depth)
+{
+	unsigned long flags;
+	bool can;
+
+	spin_lock_irqsave(&m->lock, flags);
+	can = __gomap_can_have(m, depth, true);
+	spin_unlock_irqrestore(&m->lock, flags);
+	return can;
+}
+
 /* Let @d be the next directory, if it is wanted and there is no other one. */
 static bool gomap_begin_next(struct gomap *m, struct gomap_dir *d, bool longer)
 {
@@ -175,7 +217,7 @@ static bool gomap_begin_next(struct gomap *m, struct gomap_dir *d, bool longer)
 	bool begun;
 
 	spin_lock_irqsave(&m->lock, flags);
-	begun = !m->next_dir && __gomap_wants(m, d->depth, longer);
+	begun = !m->next_dir && __gomap_can_have(m, d->depth, longer);
 	if (begun) {
 		m->next_dir = d;
 		m->next_done = 0;
@@ -240,24 +282,17 @@ static void gomap_finish_next(struct gomap *m, gfp_t gfp)
 			cond_resched();
 }
 
-/**
- * gomap_lengthen_dir - let the directory be indexed by more bits of a hash
- * @m: the map
- * @depth: how many
- * @gfp: how to allocate
- *
- * A next directory that is being filled is completed first; it may be long
- * enough. If the greater depth is not needed any more, the call is a no-op.
- *
- * Context: As @gfp says, but not NMI. No lock is held.
- * Return: 0 or -ENOMEM.
+/*
+ * Replace the directory by one of this depth, as long as that is wanted and its
+ * tables allow it. A next directory that is being filled is completed first, and
+ * may be long enough. Return 0 or -ENOMEM.
  */
-int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
+static int gomap_lengthen_at_once(struct gomap *m, u32 depth, gfp_t gfp)
 {
 	struct gomap_dir *d = NULL;
 
 	gomap_finish_next(m, gfp);
-	while (gomap_wants_longer(m, depth)) {
+	while (gomap_can_lengthen(m, depth)) {
 		if (!d)
 			d = gomap_dir_alloc(m, depth, gfp);
 		if (!d)
@@ -267,6 +302,58 @@ int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
 		gomap_finish_next(m, gfp);
 	}
 	kvfree(d);
+	return 0;
+}
+
+/*
+ * A caller that may not block fills no long directory, neither this one nor what
+ * others have begun with: the map's work item does. With __GFP_ACCOUNT that has
+ * nobody to charge, and an insert that may block has to come.
+ */
+static bool gomap_leaves_dir(struct gomap *m, u32 depth, gfp_t gfp)
+{
+	unsigned long flags;
+	bool is_long;
+
+	if (gfpflags_allow_blocking(gfp))
+		return false;
+	spin_lock_irqsave(&m->lock, flags);
+	if (m->next_dir)
+		depth = max(depth, m->next_dir->depth);
+	is_long = depth > GOMAP_ATOMIC_DEPTH;
+	spin_unlock_irqrestore(&m->lock, flags);
+	if (is_long && !(m->gfp & __GFP_ACCOUNT) && !READ_ONCE(m->dying))
+		queue_work(system_dfl_wq, &m->grow_work);
+	return is_long;
+}
+
+/**
+ * gomap_lengthen_dir - let the directory be indexed by more bits of a hash
+ * @m: the map
+ * @depth: how many
+ * @gfp: how to allocate
+ *
+ * If the greater depth is not needed any more, the call is a no-op. Tables that
+ * too many entries would refer to are split first.
+ *
+ * Context: As @gfp says, but not NMI. No lock is held.
+ * Return: 0, or -ENOMEM, also if a long directory is left to the work item.
+ */
+int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp)
+{
+	while (gomap_wants_longer(m, depth)) {
+		u32 reach = gomap_reach(m);
+		int err;
+
+		if (gomap_leaves_dir(m, depth, gfp))
+			return -ENOMEM;
+		err = gomap_lengthen_at_once(m, min(depth, reach), gfp);
+		if (!err && depth > reach)
+			err = gomap_spread(m, min(depth - GOMAP_RUN_DEPTH,
+						  reach), gfp);
+		if (err)
+			return err;
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "map_internal.h"
@@ -105,6 +106,18 @@ bool gomap_prune(const struct gomap *m, struct gomap_table *t)
  * Growing.
  */
 
+/*
+ * Between two parts of something long. Return 0, or -EINTR: nobody waits for a
+ * map that a caller makes, or fills, when it is about to die.
+ */
+static int gomap_breathe(gfp_t gfp)
+{
+	if (!gfpflags_allow_blocking(gfp))
+		return 0;
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /**
  * gomap_rebuild - replace a table by one of another size
  * @m: the map
@@ -155,7 +168,8 @@ static int gomap_split_depth(struct gomap *m, const struct gomap_table *t)
 	return depth;
 }
 
-static int gomap_split(struct gomap *m, struct gomap_table *t,
+/* Into two tables of 1 << @shift groups each, enough for all entries. */
+static int gomap_split(struct gomap *m, struct gomap_table *t, u32 shift,
 		       struct gomap_spare *sp)
 {
 	struct gomap_table *const old[2] = { t };
@@ -166,7 +180,7 @@ static int gomap_split(struct gomap *m, struct gomap_table *t,
 	if (depth < 0)
 		return depth;
 	sp->nr = 2;
-	sp->shift = m->max_shift;
+	sp->shift = shift;
 	sp->depth = depth;
 	if (!gomap_spare_ready(m, sp))
 		return -EAGAIN;
@@ -196,7 +210,67 @@ int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp)
 {
 	if (t->shift < m->max_shift)
 		return gomap_rebuild(m, t, t->shift + 1, sp);
-	return gomap_split(m, t, sp);
+	return gomap_split(m, t, m->max_shift, sp);
+}
+
+/*
+ * Split the table at the hash @pos, empty or not, if it is shallower than @depth.
+ * Return 1 to look again, or -EAGAIN if memory is missing; or 0 if there is no
+ * need to: then @pos is the beginning of the next table, 0 behind the last one.
+ */
+static int gomap_spread_at(struct gomap *m, u64 *pos, u32 depth,
+			   struct gomap_spare *sp)
+{
+	const struct gomap_dir *d = rcu_dereference(m->dir);
+	struct gomap_table *t = gomap_dir_table(d, *pos);
+	unsigned long flags;
+	int ret = 1;
+
+	if (!t)
+		return gomap_first_table(m, 0, sp) ?: 1;
+	/* A directory that has become shorter is not what this is for. */
+	if (t->depth >= min(depth, d->depth)) {
+		*pos = gomap_table_last(t) + 1;
+		return 0;
+	}
+	spin_lock_irqsave(&t->lock, flags);
+	if (!t->stale && !gomap_split_depth(m, t))
+		ret = gomap_split(m, t, t->shift, sp) ?: 1;
+	spin_unlock_irqrestore(&t->lock, flags);
+	return ret;
+}
+
+/**
+ * gomap_spread - let no table be shallower than this
+ * @m: the map
+ * @depth: less than that of the directory
+ * @gfp: how to allocate
+ *
+ * Bounds how many directory entries refer to a table, before the directory becomes
+ * longer: see GOMAP_RUN_DEPTH. Tables get this shallow only beside much deeper
+ * ones, or in a small map with a large reservation; there are few of them.
+ *
+ * Context: As @gfp says, but not NMI. No lock is held.
+ * Return: 0 or -ENOMEM.
+ */
+int gomap_spread(struct gomap *m, u32 depth, gfp_t gfp)
+{
+	/* The pool is for inserts. */
+	struct gomap_spare sp = { .no_pool = true };
+	u64 pos = 0;
+	int ret;
+
+	do {
+		rcu_read_lock();
+		ret = gomap_spread_at(m, &pos, depth, &sp);
+		rcu_read_unlock();
+		if (ret == -EAGAIN)
+			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	} while (ret > 0 || (!ret && pos));
+	gomap_spare_free(m, &sp);
+	return ret;
 }
 
 /*
@@ -225,9 +299,10 @@ void gomap_grow_work(struct work_struct *work)
 	bool large;
 	u32 depth;
 
+	/* The directory also for inserts that leave it, see gomap_leaves_dir(). */
 	spin_lock_irq(&m->lock);
 	large = __gomap_is_large(m);
-	depth = large ? __gomap_early_depth(m) : 0;
+	depth = m->gfp & __GFP_ACCOUNT ? 0 : __gomap_early_depth(m);
 	spin_unlock_irq(&m->lock);
 	if (large)
 		gomap_fill_pool(m, GOMAP_POOL);
@@ -288,6 +363,7 @@ static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
 {
 	struct gomap_dir *d = &m->first_dir;
 	size_t i;
+	int err;
 
 	if (nr > 1) {
 		d = gomap_dir_alloc(m, ilog2(nr), gfp);
@@ -305,8 +381,9 @@ static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
 		t->prefix = (u64)i << 1 << (63 - d->depth);
 		gomap_publish(d, t);
 		__gomap_count(m, t, 1);
-		if (gfpflags_allow_blocking(gfp))
-			cond_resched();
+		err = gomap_breathe(gfp);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -318,7 +395,7 @@ static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
  * @gfp: how to allocate
  *
  * Context: As @gfp says.
- * Return: 0, or -ENOMEM; then the map has some of the tables.
+ * Return: 0, or -ENOMEM or -EINTR; then the map has some of the tables.
  */
 int gomap_setup(struct gomap *m, size_t hint, gfp_t gfp)
 {
@@ -338,19 +415,20 @@ int gomap_setup(struct gomap *m, size_t hint, gfp_t gfp)
 				 gfp);
 }
 
-/* Free what gomap_setup() has made before it failed. In any context. */
-void gomap_undo_setup(struct gomap *m)
+/* Free what gomap_setup() has made before it failed, and nobody else has seen. */
+void gomap_undo_setup(struct gomap *m, gfp_t gfp)
 {
-	struct gomap_dir *d;
+	struct gomap_dir *d = rcu_dereference_protected(m->dir, true);
 	struct gomap_table *t;
 	size_t i = 0;
 
-	rcu_read_lock();
-	d = rcu_dereference(m->dir);
-	while ((t = gomap_next_table(d, &i)))
-		gomap_table_put(t);
-	rcu_read_unlock();
-	gomap_dir_free(m, d);
+	while ((t = gomap_next_table(d, &i))) {
+		gomap_table_free(t);
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	}
+	if (d != &m->first_dir)
+		kvfree(d);
 }
 
 /*
@@ -404,33 +482,47 @@ static int gomap_widen(struct gomap *m, size_t n, gfp_t gfp)
 }
 
 /*
- * How many of the tables might be full within @n inserts, and how deep the
- * directory must be for them to be split once. A shrinker that has not seen the
+ * Might the table at the hash *@pos be full within @n inserts? Return the depth of
+ * the directory that its split asks for, or 0. A shrinker that has not seen the
  * reservation yet holds the lock of the table that it replaces: so we find
  * either that one stale, or nobody shrinks it any more. Test:
  * map-reserve-shrink.litmus.
  */
-static size_t gomap_count_low(const struct gomap *m, size_t n, u32 *depth)
+static u32 gomap_low_depth(const struct gomap *m, u64 *pos, size_t n)
 {
-	const struct gomap_dir *d;
-	struct gomap_table *t;
-	size_t i = 0, low = 0;
+	struct gomap_table *t = gomap_walk(m, pos);
 	unsigned long flags;
 	bool enough;
 
-	rcu_read_lock();
-	d = rcu_dereference(m->dir);
-	while ((t = gomap_next_table(d, &i))) {
-		spin_lock_irqsave(&t->lock, flags);
-		enough = !t->stale && t->growth_left >= n;
-		spin_unlock_irqrestore(&t->lock, flags);
-		if (enough)
-			continue;
-		low++;
-		*depth = max_t(u32, *depth, t->depth + 1);
-	}
-	rcu_read_unlock();
-	return low;
+	if (!t)
+		return 0;
+	spin_lock_irqsave(&t->lock, flags);
+	enough = !t->stale && t->growth_left >= n;
+	spin_unlock_irqrestore(&t->lock, flags);
+	return enough ? 0 : t->depth + 1;
+}
+
+/*
+ * How many of the tables might be full within @n inserts, and how deep the
+ * directory must be for them to be split once. Return 0 or -EINTR.
+ */
+static int gomap_count_low(const struct gomap *m, size_t n, size_t *low,
+			   u32 *depth, gfp_t gfp)
+{
+	u64 pos = 0;
+	int err;
+
+	do {
+		u32 deep;
+
+		rcu_read_lock();
+		deep = gomap_low_depth(m, &pos, n);
+		rcu_read_unlock();
+		*low += !!deep;
+		*depth = max(*depth, deep);
+		err = gomap_breathe(gfp);
+	} while (!err && pos);
+	return err;
 }
 
 static int gomap_reserve_depth(struct gomap *m, u32 depth, gfp_t gfp)
@@ -453,10 +545,13 @@ static int gomap_reserve_depth(struct gomap *m, u32 depth, gfp_t gfp)
 static int gomap_reserve_pool(struct gomap *m, size_t n, gfp_t gfp)
 {
 	u32 quarter = gomap_slots(m->max_shift) / 4, depth = 0;
-	size_t full = min(gomap_count_low(m, n, &depth), n) + n / quarter + 1;
-	size_t entries = gomap_len(m) + n;
+	size_t entries = gomap_len(m) + n, full = 0;
 	int err;
 
+	err = gomap_count_low(m, n, &full, &depth, gfp);
+	if (err)
+		return err;
+	full = min(full, n) + n / quarter + 1;
 	depth = max_t(u32, depth, order_base_2(entries / quarter / 2 + 1) + 1);
 	err = gomap_reserve_depth(m, min_t(u32, depth, GOMAP_MAX_DEPTH), gfp);
 	while (!err && READ_ONCE(m->nr_pool) < 2 * full) {
@@ -467,8 +562,7 @@ static int gomap_reserve_pool(struct gomap *m, size_t n, gfp_t gfp)
 		/* Somebody has ended the reservation meanwhile. */
 		if (!gomap_pool_give(m, t, false))
 			break;
-		if (gfpflags_allow_blocking(gfp))
-			cond_resched();
+		err = gomap_breathe(gfp);
 	}
 	return err;
 }
@@ -500,8 +594,9 @@ static void gomap_set_reserved(struct gomap *m)
  * more, until gomap_shrink() or gomap_clear().
  *
  * Context: As @gfp says, but not NMI.
- * Return: 0, or -ENOMEM; then the map keeps what it has got so far. -EINVAL if
- * values are kept outside the tables: each insert allocates its own. -EBADF if
+ * Return: 0, or -ENOMEM, or -EINTR if a signal is about to kill the caller, which
+ * may sleep; then the map keeps what it has got so far. -EINVAL if values are kept
+ * outside the tables: each insert allocates its own. -EBADF if
  * @m is NULL.
  */
 int gomap_reserve(struct gomap *m, size_t n, gfp_t gfp)

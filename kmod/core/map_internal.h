@@ -96,6 +96,21 @@
 #define GOMAP_MIN_MAX_SHIFT	3
 
 /*
+ * How much deeper than a table the directory may be, so that the entries which
+ * refer to the table are not too many to be written with interrupts off: 1024, as
+ * a slice of a directory has. With evenly spread hashes the depths of tables
+ * differ by a few. gomap_lengthen_dir() has tables split that are too shallow;
+ * shrinking makes none.
+ */
+#define GOMAP_RUN_DEPTH		10
+
+/*
+ * The deepest directory that a caller who may not block fills: 4096 entries of 64
+ * KiB, which the page allocator may have in an interrupt.
+ */
+#define GOMAP_ATOMIC_DEPTH	12
+
+/*
  * How much longer than the number of tables a directory may get, as a power
  * of two. With evenly spread hashes the deepest table is 2 or 3 splits deeper
  * than the average one, even if tables are tiny; 6 are never needed.
@@ -523,6 +538,19 @@ static inline struct gomap_table *gomap_next_table(const struct gomap_dir *d,
 }
 
 /*
+ * The table at the hash *@pos, which moves on to the beginning of the next one, 0
+ * behind the last one; NULL if there is none. In an RCU section, which may end
+ * between two tables: then one that replaced several may come once more.
+ */
+static inline struct gomap_table *gomap_walk(const struct gomap *m, u64 *pos)
+{
+	struct gomap_table *t = gomap_dir_table(rcu_dereference(m->dir), *pos);
+
+	*pos = t ? gomap_table_last(t) + 1 : 0;
+	return t;
+}
+
+/*
  * Is the map to stay as large as it is? A reservation may be made at any time.
  * Its maker sets @reserved before taking the lock of a table to see how much
  * room that has, so who replaces a table has to ask under the table's lock, and
@@ -578,8 +606,9 @@ bool gomap_prune(const struct gomap *m, struct gomap_table *t);
 int gomap_grow(struct gomap *m, struct gomap_table *t, struct gomap_spare *sp);
 int gomap_rebuild(struct gomap *m, struct gomap_table *t, u32 shift,
 		  struct gomap_spare *sp);
+int gomap_spread(struct gomap *m, u32 depth, gfp_t gfp);
 int gomap_setup(struct gomap *m, size_t hint, gfp_t gfp);
-void gomap_undo_setup(struct gomap *m);
+void gomap_undo_setup(struct gomap *m, gfp_t gfp);
 
 /* map_shrink.c: giving memory back. */
 
