@@ -141,16 +141,21 @@ compile_fail() {
 	"$SCRIPTS/compile-fail.sh" tools/testing/compile/*.c
 }
 
+# 32-bit programs: the directory of asm/ is the same, but -m32 leaves it out.
+m32=(-m32 -idirafter "/usr/include/$(gcc -print-multiarch)")
+
 # The header must stand alone, in C and C++, without a hole in any struct.
 uapi_compile() {
-	local bits language bad=0
+	local flags language bad=0
 
 	echo '#include <linux/gochan.h>' >"$work/uapi.c"
-	for bits in 64 32; do
-		gcc -m$bits -std=c11 "${user_flags[@]}" -Wpadded \
+	for flags in -m64 "${m32[*]}"; do
+		# shellcheck disable=SC2086  # flags are words
+		gcc $flags -std=c11 "${user_flags[@]}" -Wpadded \
 			-x c "$work/uapi.c" || bad=1
 		for language in c++11 c++20; do
-			g++ -m$bits -std=$language "${user_flags[@]}" \
+			# shellcheck disable=SC2086
+			g++ $flags -std=$language "${user_flags[@]}" \
 				-x c++ "$work/uapi.c" || bad=1
 		done
 	done
@@ -164,7 +169,7 @@ uapi_layout() {
 	gcc -Iinclude/uapi -o "$work/layout" "$work/layout.c" &&
 	"$work/layout" >"$work/layout32.c" &&
 	grep -q sizeof "$work/layout32.c" &&
-	gcc -m32 -Iinclude/uapi -include stddef.h -include linux/gochan.h \
+	gcc "${m32[@]}" -Iinclude/uapi -include stddef.h -include linux/gochan.h \
 		-fsyntax-only "$work/layout32.c"
 }
 

@@ -2,17 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # deps.sh [references]: install what building and testing need and this system
-# lacks. On systems without apt, say what is missing and go on if nothing
-# essential is. With "references", also Go and absl, whose own maps and channels
-# "make bench" then measures, too.
+# lacks; what it has stays. On systems without apt, say what is missing and go
+# on if nothing essential is. With "references", also Go and absl, whose own
+# maps and channels "make bench" then measures, too.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 references=${1:-}
 
 # Packages, each with a command or file that other systems can look for; a *
-# marks what only some checks need.
+# marks what only some checks need. 32-bit programs need the multilib package
+# of one compiler: gcc-multilib would drive all cross compilers out.
 needed() {
+	local gcc
+
+	gcc=$(gcc -dumpversion 2>/dev/null) || gcc=12
+	cat <<-END
+	gcc-${gcc%%.*}-multilib	/usr/include/linux/types.h
+	END
 	cat <<-'END'
 	build-essential		cc
 	linux-headers-amd64	/lib/modules
@@ -30,7 +37,6 @@ needed() {
 	perl			perl
 	qemu-system-x86		qemu-system-x86_64
 	busybox-static		busybox
-	gcc-multilib		/usr/include/asm/types.h
 	debian-archive-keyring	*/usr/share/keyrings/debian-archive-keyring.gpg
 	sparse			*sparse
 	shellcheck		*shellcheck
@@ -70,7 +76,7 @@ apt_install() {
 	say "installing $*"
 	run_logged "install $# packages" "$LOGS/deps.log" \
 		"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-install-recommends install "$@"
+		apt-get -q -y --no-remove --no-install-recommends install "$@"
 }
 
 report_missing() {
