@@ -57,6 +57,27 @@ configure() {
 		scripts/kconfig/merge_config.sh -n -O "$dir" "${fragments[@]}"
 }
 
+# patch_source FROM TO PATCH...: patched sources are a tree of their own, since
+# other kernels are built from FROM. Files are shared but for those that change:
+# patch(1) replaces a file and does not write into it.
+patch_source() {
+	local from=$1 to=$2 patch
+	shift 2
+
+	[ ! -e "$to" ] || return 0
+	rm -rf "$to.tmp"
+	mkdir -p "${to%/*}"
+	cp -al "$from" "$to.tmp" 2>/dev/null || {
+		rm -rf "$to.tmp"
+		cp -a "$from" "$to.tmp"
+	}
+	for patch; do
+		patch -s -d "$to.tmp" -p1 <"$patch" ||
+			die "$patch does not apply to $from; correct the patch"
+	done
+	mv -T "$to.tmp" "$to"
+}
+
 # Built in place, so that an interrupted build goes on where it stopped; the
 # stamp says that it is complete.
 build() {
@@ -79,7 +100,22 @@ build() {
 
 # shellcheck disable=SC2086  # no series, no argument
 source=$("$SCRIPTS/fetch.sh" source $series) || exit $?
-key=$(short_hash "${fragments[@]}" <(gcc --version))
-dir=$CACHE/kernel/$flavour-$(basename "$source")-$key
-with_lock "kernel-$flavour" build
+base=$(basename "$source")
+# scripts/patches/ARCH-SERIES-NAME.patch: what that series needs on that
+# architecture.
+version=$(sed -n 's/^VERSION = //p;s/^PATCHLEVEL = //p' "$source/Makefile" |
+	paste -sd.)
+patches=()
+for patch in "$SCRIPTS/patches/$arch-$version"-*.patch; do
+	[ ! -e "$patch" ] || patches+=("$patch")
+done
+if [ ${#patches[@]} != 0 ]; then
+	patched=$CACHE/patched/$arch-$base-$(short_hash "${patches[@]}")
+	with_lock "${patched##*/}" patch_source "$source" "$patched" \
+		"${patches[@]}"
+	source=$patched
+fi
+key=$(short_hash "${fragments[@]}" ${patches[@]+"${patches[@]}"} <(gcc --version))
+dir=$CACHE/kernel/$flavour-$base-$key
+[ -e "$dir/.complete" ] || with_lock "kernel-${dir##*/}" build
 echo "$dir"
