@@ -27,6 +27,8 @@ rounds=${BENCH_ROUNDS:-5}
 # dearest insert.
 native() {
 	kernel=$("$SCRIPTS/build-kernel.sh" uml)
+	# Times of an emulated processor would compare with nothing.
+	without=$("$SCRIPTS/uml-probe.sh" "$kernel/linux") || return 0
 	build=$("$SCRIPTS/build-modules.sh" bench-native "$kernel" ARCH=um)
 	boot=(--kernel "$kernel/linux" --uml --memory 3G)
 	turns=$rounds
@@ -211,10 +213,14 @@ run_parts() {
 # run_tier TIER [PART]...: its rows are printed; everything else is progress.
 run_tier() {
 	local tier=$1 output=$work/$1.output turn turns=1
-	local kernel build boot parameters kinds='' parts
+	local kernel build boot parameters kinds='' parts without=''
 	shift
 
 	"$tier"
+	if [ -n "$without" ]; then
+		echo "SKIP $tier: $without" >"$output"
+		return
+	fi
 	[ $# -gt 0 ] || set -- "${parts[@]}"
 	: >"$output"
 	for ((turn = 1; turn <= turns; turn++)); do
@@ -233,6 +239,7 @@ for tier; do
 done
 [ "$rounds" -ge 5 ] || die "BENCH_ROUNDS is $rounds; at least 5 are needed"
 
+one_run
 "$SCRIPTS/deps.sh"
 mkdir -p "$work"
 rm -f "$work"/*.output

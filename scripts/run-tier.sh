@@ -7,7 +7,7 @@
 #
 #   stock             selftests, Debian's own kernel
 #   rt                selftests, Debian's kernel with PREEMPT_RT
-#   uml, uml-debug    KUnit
+#   uml, uml-debug    KUnit; in QEMU where User Mode Linux cannot run
 #   qemu-debug, matrix-SERIES   both
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -16,6 +16,8 @@ set -euo pipefail
 
 tier=$1
 kunit='' selftests='' uml=() make_args=()
+# The flavour of the kernel that the tests run in.
+flavour=$tier
 case $tier in
 stock)			selftests=y ;;
 rt)			selftests=y make_args=(W=1 KCFLAGS=-Werror) ;;
@@ -23,42 +25,57 @@ uml | uml-debug)	kunit=y uml=(--uml) make_args=(ARCH=um) ;;
 qemu-debug | matrix-*)	kunit=y selftests=y make_args=(ARCH=x86_64) ;;
 *)			die "no such tier: $tier" ;;
 esac
-scale=$(tier_scale "$tier")
 results=$OUT/result/$tier
 rm -rf "$results"
 mkdir -p "$results"
 
-# Up to 6.2 the suites run before module parameters are parsed, so the scale
-# has to be compiled in.
-flags="-DGOCHAN_KUNIT_SCALE=$scale"
-case $tier in
-qemu-debug)
-	# UBSan checks the modules that ask for it, not the whole kernel.
-	make_args+=(UBSAN_SANITIZE=y)
-	;;
-matrix-*)
-	flags+=" -Werror"
-	make_args+=(W=1)
-	;;
-esac
-[ -z "$kunit" ] || make_args+=("KCFLAGS=$flags")
-
 find_kernel() {
-	case $tier in
+	local why
+
+	case $flavour in
 	stock)
 		kernel=$("$SCRIPTS/fetch.sh" image)
 		kdir=$(stock_headers)
+		return
 		;;
 	rt)
 		kernel=$("$SCRIPTS/fetch.sh" image rt) || exit $?
 		kdir=$("$SCRIPTS/fetch.sh" headers rt) || exit $?
-		;;
-	*)
-		kdir=$("$SCRIPTS/build-kernel.sh" "$tier")
-		kernel=$kdir/arch/x86/boot/bzImage
-		[ ${#uml[@]} = 0 ] || kernel=$kdir/linux
+		return
 		;;
 	esac
+	kdir=$("$SCRIPTS/build-kernel.sh" "$flavour")
+	kernel=$kdir/arch/x86/boot/bzImage
+	[ ${#uml[@]} = 0 ] && return
+	kernel=$kdir/linux
+	why=$("$SCRIPTS/uml-probe.sh" "$kernel") && return
+	# The same suites, emulated: slower, so with smaller counts, but not lost.
+	case $flavour in
+	uml)		flavour=qemu ;;
+	uml-debug)	flavour=qemu-debug ;;
+	esac
+	say "$why; the KUnit suites of $tier run in a $flavour kernel instead"
+	uml=() make_args=(ARCH=x86_64)
+	kdir=$("$SCRIPTS/build-kernel.sh" "$flavour")
+	kernel=$kdir/arch/x86/boot/bzImage
+}
+
+# Up to 6.2 the suites run before module parameters are parsed, so the scale
+# has to be compiled in.
+find_flags() {
+	local flags="-DGOCHAN_KUNIT_SCALE=$scale"
+
+	case $flavour in
+	qemu-debug)
+		# UBSan checks the modules that ask for it, not the whole kernel.
+		make_args+=(UBSAN_SANITIZE=y)
+		;;
+	matrix-*)
+		flags+=" -Werror"
+		make_args+=(W=1)
+		;;
+	esac
+	[ -z "$kunit" ] || make_args+=("KCFLAGS=$flags")
 }
 
 build_selftests() {
@@ -76,7 +93,9 @@ build_selftests() {
 
 source=$("$SCRIPTS/fetch.sh" source)
 find_kernel
-build=$("$SCRIPTS/build-modules.sh" "$tier" "$kdir" "${make_args[@]}")
+scale=$(tier_scale "$flavour")
+find_flags
+build=$("$SCRIPTS/build-modules.sh" "$flavour" "$kdir" "${make_args[@]}")
 list=$(module_files "$build")
 mapfile -t files <<<"$list"
 job=/guest/kunit.sh programs=''
@@ -91,11 +110,11 @@ fi
 
 rc=0
 "$SCRIPTS/vm-run.sh" --name "$tier" --kernel "$kernel" "${uml[@]}" \
-	--job "$job" "${files[@]}" --time "$(tier_limit "$tier")" \
-	--memory "$(tier_memory "$tier")" \
+	--job "$job" "${files[@]}" --time "$(tier_limit "$flavour")" \
+	--memory "$(tier_memory "$flavour")" \
 	--env "SCALE=$scale" --env "WITH_KUNIT=$kunit" \
 	--env "PROGRAMS=$programs" \
-	--env "PROGRAM_LIMIT=$(tier_program_limit "$tier")" \
+	--env "PROGRAM_LIMIT=$(tier_program_limit "$flavour")" \
 	| tee "$LOGS/$tier.output" | follow_selftests "$results" ||
 	rc=${PIPESTATUS[0]}
 

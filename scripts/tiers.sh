@@ -10,7 +10,7 @@
 tier_scale() {
 	case $1 in
 	qemu-debug)	echo 5 ;;
-	matrix-*)	echo 25 ;;
+	qemu | matrix-*)	echo 25 ;;
 	*)		echo 100 ;;
 	esac
 }
