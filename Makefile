@@ -8,7 +8,12 @@ W	?=
 C	?=
 O	?=
 
-kbuild = $(MAKE) -C "$(or $(KDIR),$(error no kernel to build against))" \
+# Kbuild takes names apart at spaces. The scripts find a way, these cannot.
+space	:= $(subst x,,x x)
+has_space = $(findstring $(space),$(CURDIR))
+
+kbuild = $(if $(has_space),$(error the path of this checkout has a space, \
+	which Kbuild cannot take; move it))$(MAKE) -C "$(or $(KDIR),$(error no kernel to build against))" \
 	M="$(CURDIR)" $(if $(O),O="$(O)") $(if $(W),W=$(W)) $(if $(C),C=$(C))
 
 all: modules
@@ -21,7 +26,7 @@ modules_install:
 
 clean:
 	rm -rf out
-	$(kbuild) clean
+	$(if $(has_space),,$(kbuild) clean)
 
 run:
 	@scripts/run.sh "$(FILE)"

@@ -6,7 +6,8 @@
 # what modules are compiled against, which takes seconds.
 #
 #   uml, uml-debug       User Mode Linux of the stock kernel's version
-#   qemu-debug           x86-64 of that version with all checkers
+#   qemu                 x86-64 of that version, with KUnit
+#   qemu-debug           the same with all checkers
 #   matrix-SERIES        x86-64 of another series (6.12, 7.3) without them
 #   i386                 32-bit x86 of the stock kernel's version
 #
@@ -19,6 +20,7 @@ series='' arch=x86_64 image=bzImage
 case $flavour in
 uml)		fragments=(base uml) arch=um image=linux ;;
 uml-debug)	fragments=(base uml debug) arch=um image=linux ;;
+qemu)		fragments=(base x86) ;;
 qemu-debug)	fragments=(base x86 debug debug-x86) ;;
 i386)		fragments=(base x86 i386) arch=i386 ;;
 matrix-*)	fragments=(base x86) series=${flavour#matrix-} ;;
@@ -66,10 +68,11 @@ patch_source() {
 
 	[ ! -e "$to" ] || return 0
 	rm -rf "$to.tmp"
-	mkdir -p "${to%/*}"
-	cp -al "$from" "$to.tmp" 2>/dev/null || {
+	mkdir -p "$to.tmp"
+	cp -al "$from/." "$to.tmp" 2>/dev/null || {
 		rm -rf "$to.tmp"
-		cp -a "$from" "$to.tmp"
+		mkdir "$to.tmp"
+		cp -a "$from/." "$to.tmp"
 	}
 	for patch; do
 		patch -s -d "$to.tmp" -p1 <"$patch" ||

@@ -10,6 +10,7 @@ set -euo pipefail
 . "$SCRIPTS/results.sh"
 
 [ $# -gt 0 ] || set -- 6.12 7.3 rt
+one_run
 "$SCRIPTS/deps.sh"
 total=$OUT/result/matrix
 mkdir -p "${total%/*}"

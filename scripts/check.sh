@@ -6,6 +6,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+one_run
 "$SCRIPTS/deps.sh"
 cd "$REPO"
 source=$("$SCRIPTS/fetch.sh" source)

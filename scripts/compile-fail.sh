@@ -23,7 +23,7 @@ cases() {
 compile() {
 	printf '%s#include "%s"\n' "${3:+#define $3$'\n'}" "$REPO/$2" \
 		>"$copy/$1.c"
-	make -C "$kdir" M="$copy" KCFLAGS="-Werror -I$REPO/include" "$1.o" \
+	make -C "$kdir" M="$copy" KCFLAGS="-Werror -I$copy/include" "$1.o" \
 		>"$copy/$1.log" 2>&1
 }
 
@@ -35,6 +35,7 @@ wrong() {
 rm -rf "$copy"
 mkdir -p "$copy"
 touch "$copy/Kbuild"
+ln -s "$REPO/include" "$copy/include"
 for file; do
 	compile control "$file" || {
 		cat "$copy/control.log"

@@ -61,6 +61,8 @@ install_missing() {
 	if [ "$(id -u)" != 0 ]; then
 		have sudo || die "missing packages: ${missing[*]};" \
 			"install them as root, there is no sudo here"
+		sudo -v || die "missing packages: ${missing[*]};" \
+			"install them as root, sudo does not let you"
 		sudo=(sudo)
 	fi
 	apt_install "${missing[@]}" && return
@@ -76,7 +78,8 @@ apt_install() {
 	say "installing $*"
 	run_logged "install $# packages" "$LOGS/deps.log" \
 		"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-remove --no-install-recommends install "$@"
+		apt-get -q -y -o DPkg::Lock::Timeout=600 --no-remove \
+		--no-install-recommends install "$@"
 }
 
 report_missing() {
@@ -97,7 +100,7 @@ report_missing() {
 }
 
 if have apt-get && have dpkg-query; then
-	install_missing
+	with_lock install install_missing
 else
 	report_missing
 fi

@@ -139,7 +139,11 @@ refresh_lists() {
 	local sudo=()
 
 	apt-cache show "$1" >/dev/null 2>&1 && return
-	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	if [ "$(id -u)" != 0 ]; then
+		{ have sudo && sudo -v; } ||
+			die "apt does not know $1; run apt-get update as root"
+		sudo=(sudo)
+	fi
 	run_logged "apt-get update" "$LOGS/apt-update.log" \
 		"${sudo[@]}" apt-get -q update ||
 		die "apt-get update failed; check the network and apt's sources"

@@ -13,14 +13,12 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES W C O M ARCH KCFLAGS
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # used by those who source this
 SCRIPTS=$REPO/scripts
-CACHE=${GOCHAN_CACHE:-${HOME:?is not set; set it, or GOCHAN_CACHE}/.cache/gochan}
+CACHE=${GOCHAN_CACHE:-${HOME:-}/.cache/gochan}
 case $CACHE in
 /*)	;;
 *)	CACHE=$PWD/$CACHE ;;
 esac
 OUT=$REPO/out
-LOGS=$OUT/log
-mkdir -p "$CACHE" "$LOGS"
 
 # An interrupt ends the whole chain of scripts, also when the program that ran
 # at that moment (QEMU, say) took it for an orderly request to stop.
@@ -30,6 +28,56 @@ trap 'exit 130' INT TERM
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 1
+}
+
+# for_make PATH: can make(1) and Kbuild take it? Both split names at spaces.
+for_make() {
+	case $1 in
+	*[!A-Za-z0-9/._+,=@%~-]*)	return 1 ;;
+	esac
+}
+
+# need_room DIR ADVICE: a full disk shows in many ways; say what it is.
+need_room() {
+	local left
+
+	left=$(df -Pm "$1" 2>/dev/null | awk 'NR == 2 { print $4 }')
+	[ "${left:-64}" -ge 64 ] ||
+		die "the disk that has $1 is full ($left MB left); $2"
+}
+
+set_places() {
+	local elsewhere
+
+	[ -n "${GOCHAN_CACHE:-}${HOME:-}" ] ||
+		die "HOME is not set; set it, or GOCHAN_CACHE, a directory for kernels"
+	for_make "$CACHE" ||
+		die "kernels cannot be built in '$CACHE', make would take the" \
+		    "name apart; set GOCHAN_CACHE to one without spaces"
+	{ mkdir -p "$CACHE/locks" && [ -w "$CACHE" ]; } 2>/dev/null ||
+		die "cannot write to $CACHE; set GOCHAN_CACHE to a directory" \
+		    "for kernels"
+	# Nor can modules be built in such a checkout: out is a link then.
+	if ! for_make "$OUT"; then
+		elsewhere=$CACHE/checkouts/$(short_hash <(echo "$REPO"))
+		mkdir -p "$elsewhere"
+		[ -d "$OUT" ] || ln -sfT "$elsewhere" "$OUT" 2>/dev/null || true
+		OUT=$elsewhere
+	fi
+	LOGS=$OUT/log
+	{ mkdir -p "$LOGS" && [ -w "$OUT" ] && [ -w "$LOGS" ]; } 2>/dev/null ||
+		die "cannot write to $OUT; make the directory yours, or remove it"
+	need_room "$CACHE" "make room, or set GOCHAN_CACHE to a directory elsewhere"
+	need_room "$OUT" "make room there"
+}
+
+# one_run: wait until no other run uses this checkout, whose out/ has one of
+# everything. For the scripts that make starts, not those that they start.
+one_run() {
+	exec 8>"$OUT/lock"
+	flock -n 8 && return
+	say "waiting for another run in this checkout"
+	flock 8
 }
 
 # Progress goes to stderr, so that stdout carries results only.
@@ -81,6 +129,8 @@ run_logged() {
 		say "$label: failed after $((SECONDS - start))s, log in $log"
 		grep -nE '(error|ERROR|warning):|Error [0-9]' "$log" |
 			head -n 20 >&2 || tail -n 20 "$log" >&2
+		need_room "$CACHE" "make room, or set GOCHAN_CACHE to a directory elsewhere"
+		need_room "$OUT" "make room there"
 		return "$rc"
 	fi
 	say "$label: done in $((SECONDS - start))s"
@@ -169,3 +219,5 @@ stock_headers() {
 		echo "/usr/src/linux-headers-$(stock_release)"
 	fi
 }
+
+set_places

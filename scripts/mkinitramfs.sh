@@ -20,8 +20,8 @@ cp "$busybox" "$stage/bin/busybox"
 cp "$SCRIPTS"/guest/* "$stage/guest/"
 mv "$stage/guest/init" "$stage/init"
 for pair; do
-	source=${pair%%:*}
-	target=$stage/${pair#*:}
+	source=${pair%:*}
+	target=$stage/${pair##*:}
 	[ -e "$source" ] || die "$source is missing; it should go into the guest"
 	mkdir -p "$(dirname "$target")"
 	cp -rT "$source" "$target"

@@ -10,6 +10,7 @@ input=${1:-/usr/share/common-licenses/GPL-3}
 [ -r "$input" ] || die "cannot read $input; name a text file with FILE="
 [ -e "$REPO/tools/demo/Makefile" ] || die "there is no demo in tools/demo"
 
+one_run
 "$SCRIPTS/deps.sh"
 kernel=$("$SCRIPTS/fetch.sh" image)
 build=$("$SCRIPTS/build-modules.sh" stock "$(stock_headers)")

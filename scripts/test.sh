@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$SCRIPTS/results.sh"
 
+one_run
 "$SCRIPTS/deps.sh"
 total=$OUT/result/total
 mkdir -p "${total%/*}"

@@ -51,6 +51,7 @@ done
 [ -n "$job" ] || die "--job is needed"
 [ -e "$kernel" ] || die "no kernel at $kernel; remove its cache entry and retry"
 
+kernel=$(realpath "$kernel")
 initrd=$OUT/$name.cpio
 console=$LOGS/$name.console
 status_file=$LOGS/$name.status
@@ -73,7 +74,7 @@ kvm_works() {
 
 	grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ] || return 1
 	verdict=$CACHE/kvm-$(cat /proc/sys/kernel/random/boot_id)
-	if [ ! -e "$verdict" ]; then
+	if [ ! -s "$verdict" ]; then
 		if probe_kvm; then
 			echo yes >"$verdict"
 		else
@@ -86,7 +87,7 @@ kvm_works() {
 probe_kvm() {
 	printf 'JOB=true\nINTERACTIVE=\n' >"$work/probe.env"
 	"$SCRIPTS/mkinitramfs.sh" "$work/probe.cpio" "$work/probe.env:guest/env"
-	timeout -k 2 20 qemu-system-x86_64 -accel kvm -cpu host -m 512M \
+	timeout --foreground -k 2 20 qemu-system-x86_64 -accel kvm -cpu host -m 512M \
 		-kernel "$kernel" -initrd "$work/probe.cpio" -no-reboot \
 		-append "console=ttyS0 panic=-1 rdinit=/init" \
 		-nodefaults -display none -serial null -serial null \
@@ -114,6 +115,8 @@ boot_qemu() {
 	elif kvm_works; then
 		accel=(-accel kvm -cpu host)
 	fi
+	# QEMU takes names apart at commas; those in out/ have none.
+	cd "$OUT"
 	# A busy host makes an emulated guest so slow that the check of its timer
 	# fails, which would be a panic.
 	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
@@ -122,14 +125,35 @@ boot_qemu() {
 		-append "${common_args[*]} no_timer_check $append" \
 		-nodefaults -display none \
 		-chardev "stdio,id=job,signal=$signal" \
-		-serial "file:$console" -serial chardev:job \
-		-serial "file:$status_file"
+		-serial "file:log/$name.console" -serial chardev:job \
+		-serial "file:log/$name.status"
+}
+
+# uml_memory_dir: where a file with the guest's memory fits and may be executed,
+# in memory if possible.
+uml_memory_dir() {
+	local dir left need
+
+	need=$(($(numfmt --from=iec "$memory") >> 20))
+	for dir in /dev/shm /tmp "$work"; do
+		[ -w "$dir" ] || continue
+		! findmnt -no OPTIONS -T "$dir" | grep -qw noexec || continue
+		left=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
+		[ "${left:-0}" -ge "$need" ] || continue
+		echo "$dir"
+		return
+	done
+	die "no room for $memory of guest memory; /dev/shm, /tmp or $OUT must" \
+	    "have it"
 }
 
 # UML has the same three serial lines, as descriptors of its process.
 boot_uml() {
+	local dir
+
+	dir=$(uml_memory_dir)
 	# shellcheck disable=SC2086  # parameters are words
-	timeout --foreground -k 5 "$limit" "$kernel" \
+	TMPDIR=$dir timeout --foreground -k 5 "$limit" "$kernel" uml_dir="$work/" \
 		mem="$memory" initrd="$initrd" noreboot con=null \
 		ssl=null ssl0=null,fd:3 ssl1=null,fd:4 ssl2=null,fd:5 \
 		"${common_args[@]}" $append \
