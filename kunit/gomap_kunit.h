@@ -165,11 +165,18 @@ void gmt_fill(struct kunit *test, struct gomap *m, u64 from, u64 to);
 /* How many of these keys are missing, or have another value? */
 u64 gmt_missing(const struct gomap *m, u64 from, u64 to);
 
+/* Do one step of a pass that is due; return true at its end. */
+static inline bool gmt_pass_step(struct gomap *m)
+{
+	m->pass.credit = gomap_len(m);
+	return gomap_shrink_some(m, 1, GFP_KERNEL);
+}
+
 /* Do one step of shrinking; begin a pass if none is in progress. */
 static inline void gmt_shrink_step(struct gomap *m)
 {
 	WRITE_ONCE(m->shrink_due, true);
-	gomap_shrink_some(m, 1, GFP_KERNEL);
+	gmt_pass_step(m);
 }
 
 /* The table that has a hash. Nobody may change the map meanwhile. */

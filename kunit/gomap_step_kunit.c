@@ -112,7 +112,7 @@ static void steps_are_bounded(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, m->shrink_due);
 	do {
 		KUNIT_ASSERT_LT(test, steps, most);
-		over = gomap_shrink_some(m, 1, GFP_KERNEL);
+		over = gmt_pass_step(m);
 		steps++;
 		new = shape_of(m);
 		check_step(test, m, &old, &new);
@@ -140,7 +140,7 @@ static void moved_entries_are_bounded(struct kunit *test)
 	do {
 		size_t tables = m->nr_tables;
 
-		over = gomap_shrink_some(m, 1, GFP_KERNEL);
+		over = gmt_pass_step(m);
 		if (m->nr_tables == tables)
 			continue;
 		KUNIT_ASSERT_LE(test, m->pass.work, (u32)STEP_WORK);
@@ -244,7 +244,7 @@ static struct gomap *resting_map(struct kunit *test)
 
 	WRITE_ONCE(m->shrink_due, true);
 	while (!m->next_dir || !m->next_done) {
-		KUNIT_ASSERT_FALSE(test, gomap_shrink_some(m, 1, GFP_KERNEL));
+		KUNIT_ASSERT_FALSE(test, gmt_pass_step(m));
 		KUNIT_ASSERT_TRUE(test, m->shrink_due);
 	}
 	GMT_CHECK(test, m);
@@ -263,7 +263,7 @@ static void resting_pass_goes_on(struct kunit *test)
 	struct gomap *m = resting_map(test);
 	u32 depth = dir_depth(m);
 
-	while (!gomap_shrink_some(m, 1, GFP_KERNEL))
+	while (!gmt_pass_step(m))
 		KUNIT_ASSERT_TRUE(test, m->shrink_due);
 	KUNIT_EXPECT_LT(test, dir_depth(m), depth);
 	KUNIT_EXPECT_PTR_EQ(test, m->next_dir, NULL);
@@ -291,7 +291,7 @@ static void resting_pass_outlives_clear(struct kunit *test)
 	gomap_clear(m);
 	KUNIT_EXPECT_PTR_EQ(test, m->next_dir, NULL);
 	put_spread(test, m, 0, 100);
-	while (!gomap_shrink_some(m, 1, GFP_KERNEL))
+	while (!gmt_pass_step(m))
 		KUNIT_ASSERT_TRUE(test, m->shrink_due);
 	KUNIT_EXPECT_EQ(test, 0ULL, missing_spread(m, 0, 100));
 	GMT_CHECK(test, m);
@@ -305,7 +305,7 @@ static void reservation_ends_a_resting_pass(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, gomap_reserve(m, 1, GFP_KERNEL));
 	gomap_stats(m, &st);
-	KUNIT_EXPECT_TRUE(test, gomap_shrink_some(m, 1, GFP_KERNEL));
+	KUNIT_EXPECT_TRUE(test, gmt_pass_step(m));
 	KUNIT_EXPECT_FALSE(test, m->shrink_due);
 	gomap_stats(m, &now);
 	KUNIT_EXPECT_EQ(test, st.slots, now.slots);
@@ -329,8 +329,32 @@ static void one_caller_at_a_time(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, gomap_shrink_some(m, 16, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, tables, m->nr_tables);
 	clear_bit_unlock(0, &m->shrink_busy);
-	KUNIT_EXPECT_FALSE(test, gomap_shrink_some(m, 1, GFP_KERNEL));
+	KUNIT_EXPECT_FALSE(test, gmt_pass_step(m));
 	KUNIT_EXPECT_LT(test, m->nr_tables, tables);
+}
+
+/* Steps are spread over the deletions, but keep up with them. */
+static void tables_fall_with_entries(struct kunit *test)
+{
+	u32 i, gap = 0, keys = gochan_scaled(100000);
+	struct gomap *m = step_map(test, GMT_REAL);
+
+	put_spread(test, m, 0, keys);
+	for (i = 0; i < keys; i++, gap++) {
+		size_t tables = m->nr_tables, left = keys - i - 1;
+
+		delete_spread(test, m, i, i + 1);
+		gomap_shrink_some(m, 1, GFP_KERNEL);
+		if (left > GMT_REAL)
+			KUNIT_ASSERT_LE(test, m->nr_tables,
+					1 + left / (GMT_REAL / 32));
+		if (m->nr_tables == tables)
+			continue;
+		/* Two steps per table, for as many deletions as entries. */
+		KUNIT_ASSERT_GE(test, (gap + 2) * 2 * tables, left);
+		gap = 0;
+	}
+	KUNIT_EXPECT_LE(test, m->nr_tables, (size_t)1);
 }
 
 static void only_when_it_is_due(struct kunit *test)
@@ -374,7 +398,7 @@ static void missing_memory_ends_a_pass(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m->shrink_due);
 	delete_spread(test, m, 499, 999);
 	KUNIT_EXPECT_TRUE(test, m->shrink_due);
-	while (!gomap_shrink_some(m, 1, GFP_KERNEL))
+	while (!gmt_pass_step(m))
 		KUNIT_ASSERT_TRUE(test, m->shrink_due);
 	KUNIT_EXPECT_LT(test, m->nr_tables, tables);
 	GMT_CHECK(test, m);
@@ -390,6 +414,7 @@ static struct kunit_case step_cases[] = {
 	KUNIT_CASE(resting_pass_outlives_clear),
 	KUNIT_CASE(reservation_ends_a_resting_pass),
 	KUNIT_CASE(one_caller_at_a_time),
+	KUNIT_CASE(tables_fall_with_entries),
 	KUNIT_CASE(only_when_it_is_due),
 	KUNIT_CASE(missing_memory_ends_a_pass),
 	{}

@@ -346,7 +346,7 @@ static bool walk_scan(struct journal *j)
 static bool walk_step(struct journal *j)
 {
 	j->steps++;
-	gomap_shrink_some(j->m, 1, GFP_KERNEL);
+	gmt_pass_step(j->m);
 	return j->batch ? walk_scan(j) : walk_iter(j);
 }
 

@@ -174,6 +174,7 @@ struct gomap_entry {
 struct gomap_pass {
 	/* private: */
 	u64 pos;
+	u64 credit;
 	u32 work;
 	bool in_dir;
 	bool again;

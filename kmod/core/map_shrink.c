@@ -8,8 +8,8 @@
  *	pass after a short delay, so that a map that is being emptied shrinks
  *	once instead of at each halving. With __GFP_ACCOUNT a work item would
  *	have no memory cgroup to charge, so the map's owner does the pass
- *	through gomap_shrink_some(), one step per deletion. gomap_shrink() does
- *	a whole pass on demand.
+ *	through gomap_shrink_some(), in steps spread over the deletions.
+ *	gomap_shrink() does a whole pass on demand.
  *
  * How
  *	A table that uses at most an eighth of its slots is replaced by the
@@ -66,10 +66,10 @@
 #define GOMAP_WORK_ENTRIES	8	/* directory entries filled per unit */
 
 /*
- * A caller that has deleted more entries than this at a time does this many
- * steps, and one for each GOMAP_STEPS more.
+ * Steps of a pass per table while all entries are deleted one by one. With 1 the
+ * number of tables would fall as fast as that of entries.
  */
-#define GOMAP_STEPS		16U
+#define GOMAP_STEPS_PER_TABLE	2
 
 /* The table size of which @entries fill at most a quarter. */
 static u32 gomap_loose_shift(const struct gomap *m, u32 entries)
@@ -360,11 +360,11 @@ static bool gomap_shrink_step(struct gomap *m, gfp_t gfp)
  * @gfp: how to allocate smaller tables
  *
  * The owner of a map with __GFP_ACCOUNT, which does not shrink by itself, calls
- * this after deletions. While a pass over the map is due, the call does one step
- * of it per deletion, for more than 16 deletions one more step per 16. A step has
- * the same bound for maps of all sizes: it replaces one or two pairs of tables
- * and moves some 300 entries at most, or inspects up to 64 tables, or fills a
- * slice of a directory. A pass stays where it is if deletions cease.
+ * this after deletions. While a pass over the map is due, the call does steps of
+ * it, at most one per deletion: the fewer entries a table has on average, the more
+ * often. A step has the same bound for maps of all sizes: it replaces one or two
+ * pairs of tables and moves some 300 entries at most, or inspects up to 64 tables,
+ * or fills a slice of a directory. A pass stays where it is if deletions cease.
  *
  * The call is a no-op while another one is in progress. A failed allocation ends
  * the pass.
@@ -375,6 +375,7 @@ static bool gomap_shrink_step(struct gomap *m, gfp_t gfp)
  */
 bool gomap_shrink_some(struct gomap *m, unsigned int n, gfp_t gfp)
 {
+	struct gomap_pass *p;
 	bool more = true;
 
 	if (!m || !n || !READ_ONCE(m->shrink_due) ||
@@ -384,9 +385,14 @@ bool gomap_shrink_some(struct gomap *m, unsigned int n, gfp_t gfp)
 		clear_bit_unlock(0, &m->shrink_busy);
 		return false;
 	}
-	/* There are far fewer tables than entries. */
-	n = min(n, GOMAP_STEPS + n / GOMAP_STEPS);
+	p = &m->pass;
+	p->credit += (u64)n * READ_ONCE(m->nr_tables) * GOMAP_STEPS_PER_TABLE;
 	while (more && n--) {
+		size_t len = gomap_len(m);
+
+		if (p->credit < len)
+			break;
+		p->credit -= len;
 		more = gomap_shrink_step(m, gfp);
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();

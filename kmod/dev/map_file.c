@@ -18,9 +18,9 @@
  *	What kernel code inserts (gomap_get_from_fd()) asks no account; it is
  *	measured with the rest when a user's insertion needs a new charge.
  *
- *	When an eighth of the slots would do, each deletion does one bounded
- *	step of shrinking the map, without gochan_map_file.lock, so that
- *	insertions do not wait for it. The charge comes down at the end of that,
+ *	When an eighth of the slots would do, deletions do bounded steps of
+ *	shrinking the map, without gochan_map_file.lock, so that insertions do
+ *	not wait for them. The charge comes down at the end of that,
  *	and whenever half of the entries have been deleted.
  *
  * Lifetime: internal.h.
