@@ -17,7 +17,7 @@
 #define MANY	20000
 
 /* Completions that the calls of a test have to live through. */
-#define COMPLETIONS	200
+#define COMPLETIONS	scaled(200, 10)
 
 static int peer_write_events(struct peer *peer)
 {
