@@ -25,6 +25,7 @@
 
 #include "../compat.h"
 #include "internal.h"
+#include "mem.h"
 #include "ring.h"
 
 static size_t gochan_slot_size(size_t elem_size, bool varlen)
@@ -32,16 +33,8 @@ static size_t gochan_slot_size(size_t elem_size, bool varlen)
 	return varlen ? ALIGN(sizeof(u32) + elem_size, sizeof(u32)) : elem_size;
 }
 
-/**
- * gochan_footprint - bytes of memory that a channel takes
- * @elem_size: as for gochan_alloc()
- * @cap: as for gochan_alloc()
- * @varlen: for gochan_alloc_varlen()
- *
- * Context: Any context.
- * Return: the number of bytes, or -EINVAL if there cannot be such a channel.
- */
-ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen)
+/* Bytes of a channel with its ring, or -EINVAL if a number is out of range. */
+static ssize_t gochan_size(size_t elem_size, size_t cap, bool varlen)
 {
 	size_t size;
 
@@ -52,19 +45,35 @@ ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen)
 		return -EINVAL;
 	return sizeof(struct gochan) + size;
 }
+
+/**
+ * gochan_footprint - bytes that the allocator sets aside for a channel
+ * @elem_size: as for gochan_alloc()
+ * @cap: as for gochan_alloc()
+ * @varlen: for gochan_alloc_varlen()
+ *
+ * Context: Any context.
+ * Return: the number of bytes, or -EINVAL if there cannot be such a channel.
+ */
+ssize_t gochan_footprint(size_t elem_size, size_t cap, bool varlen)
+{
+	ssize_t size = gochan_size(elem_size, cap, varlen);
+
+	return size < 0 ? size : gochan_mem_bytes(size, GFP_KERNEL);
+}
 EXPORT_SYMBOL_NS_GPL(gochan_footprint, GOCHAN_NS);
 
 static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
 				 gfp_t gfp)
 {
 	static struct lock_class_key recvq_key, sendq_key;
-	ssize_t size = gochan_footprint(elem_size, cap, varlen);
+	ssize_t size = gochan_size(elem_size, cap, varlen);
 	struct gochan *ch;
 
 	if (size < 0)
 		return ERR_PTR(size);
 
-	ch = kvzalloc(size, gfp);
+	ch = gochan_mem_alloc(size, gfp | __GFP_ZERO);
 	if (!ch)
 		return ERR_PTR(-ENOMEM);
 	ch->elem_size = elem_size;
@@ -83,8 +92,9 @@ static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
  * gochan_alloc - make a channel of elements of one size
  * @elem_size: bytes per element, 0 to GOCHAN_MAX_ELEM_SIZE (64 KiB)
  * @cap: elements the channel buffers, 0 (rendezvous) to INT_MAX
- * @gfp: how to allocate. Channel and ring are one allocation: rings of more
- *	than a page or two need GFP_KERNEL. __GFP_ACCOUNT is honoured.
+ * @gfp: how to allocate. Channel and ring are one allocation, of whole pages
+ *	if that saves memory: rings of more than a page or two need GFP_KERNEL,
+ *	with what vmalloc() supports, such as __GFP_ACCOUNT.
  *
  * Context: As @gfp says.
  * Return: the channel with one reference, or ERR_PTR(-EINVAL) if a number is

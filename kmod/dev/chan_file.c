@@ -150,7 +150,7 @@ gochan_chan_obj_alloc(const struct gochan_chan_create *arg, size_t footprint)
 		return NULL;
 	co->owner.module = THIS_MODULE;
 	co->owner.release = gochan_chan_gone;
-	co->footprint = footprint + sizeof(*co);
+	co->footprint = footprint + kmalloc_size_roundup(sizeof(*co));
 	co->elem_size = arg->elem_size;
 	co->varlen = arg->flags & GOCHAN_CHAN_VARLEN;
 	co->words = !co->varlen && co->elem_size == sizeof(u64);
