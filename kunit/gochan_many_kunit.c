@@ -505,16 +505,16 @@ static void many_wake_watchers_once(struct kunit *test)
 	u64 *vals = many_values(test, 0);
 	struct watcher in, out;
 
-	watcher_add(&in, &ch->recvq.wq, false);
-	watcher_add(&out, &ch->sendq.wq, false);
+	watcher_add(&in, &ch->recvq.watchers, false);
+	watcher_add(&out, &ch->sendq.watchers, false);
 	KUNIT_EXPECT_EQ(test, 20, gochan_send_many(ch, vals, NULL, 20, NULL));
 	KUNIT_EXPECT_EQ(test, in.wakeups, 1U);
 	KUNIT_EXPECT_EQ(test, out.wakeups, 0U);
 	KUNIT_EXPECT_EQ(test, 20, gochan_recv_many(ch, vals, NULL, MANY, NULL));
 	KUNIT_EXPECT_EQ(test, in.wakeups, 1U);
 	KUNIT_EXPECT_EQ(test, out.wakeups, 1U);
-	remove_wait_queue(&ch->recvq.wq, &in.wqe);
-	remove_wait_queue(&ch->sendq.wq, &out.wqe);
+	remove_wait_queue(&ch->recvq.watchers, &in.wqe);
+	remove_wait_queue(&ch->sendq.watchers, &out.wqe);
 }
 
 static void many_wake_an_exclusive_watcher_each(struct kunit *test)
@@ -525,9 +525,9 @@ static void many_wake_an_exclusive_watcher_each(struct kunit *test)
 	unsigned int i;
 
 	/* Those who share an event see it once, however many others there are. */
-	watcher_add(&shared, &ch->recvq.wq, false);
+	watcher_add(&shared, &ch->recvq.watchers, false);
 	for (i = 0; i < ARRAY_SIZE(w); i++)
-		watcher_add(&w[i], &ch->recvq.wq, true);
+		watcher_add(&w[i], &ch->recvq.watchers, true);
 	KUNIT_EXPECT_EQ(test, 3, gochan_send_many(ch, vals, NULL, 3, NULL));
 	for (i = 0; i < ARRAY_SIZE(w); i++)
 		KUNIT_EXPECT_EQ(test, w[i].wakeups, i < 3 ? 1U : 0U);
@@ -535,9 +535,9 @@ static void many_wake_an_exclusive_watcher_each(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 20, gochan_send_many(ch, vals, NULL, 20, NULL));
 	KUNIT_EXPECT_EQ(test, w[3].wakeups, 1U);
 	KUNIT_EXPECT_EQ(test, shared.wakeups, 2U);
-	remove_wait_queue(&ch->recvq.wq, &shared.wqe);
+	remove_wait_queue(&ch->recvq.watchers, &shared.wqe);
 	for (i = 0; i < ARRAY_SIZE(w); i++)
-		remove_wait_queue(&ch->recvq.wq, &w[i].wqe);
+		remove_wait_queue(&ch->recvq.watchers, &w[i].wqe);
 }
 
 /*

@@ -7,6 +7,7 @@
  */
 
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
@@ -607,6 +608,121 @@ static void a_crowd_costs_the_next_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, gochan_close(popular));
 }
 
+#define STALE_SELECTS	8U
+
+/* Selects that receive from @a in all cases but the last, which is for @b. */
+static void park_stale(struct kunit *test, struct gst_select **sel,
+		       struct gochan *a, struct gochan *b)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < STALE_SELECTS; i++) {
+		sel[i] = gst_new(test);
+		for (k = 1; k < GOSELECT_MAX_CASES; k++)
+			gst_recv(sel[i], a);
+		gst_recv(sel[i], b);
+		gst_park(test, sel[i]);
+	}
+}
+
+/*
+ * Records of those served elsewhere would be the next one's to drop, with
+ * interrupts off, however many. No task can run between the wake-up and the
+ * look: the peer itself has to have taken them off.
+ */
+static void no_record_outlives_its_claim(struct kunit *test)
+{
+	struct gst_select *sel[STALE_SELECTS];
+	struct gochan *ch[2];
+	struct gochan_stat sent, closed;
+	unsigned long flags;
+	unsigned int i;
+	u64 val = 4;
+	int err;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "no channels with interrupts off");
+	gst_chans(test, ch, 2, 0);
+	park_stale(test, sel, ch[0], ch[1]);
+	GCT_EXPECT_STAT(test, ch[0], 0, 0,
+			STALE_SELECTS * (GOSELECT_MAX_CASES - 1), false);
+
+	local_irq_save(flags);
+	err = gochan_try_send(ch[1], &val);
+	gochan_stat(ch[0], &sent);
+	gochan_close(ch[1]);
+	gochan_stat(ch[0], &closed);
+	local_irq_restore(flags);
+
+	KUNIT_EXPECT_EQ(test, 0, err);
+	KUNIT_EXPECT_EQ(test, sent.receivers,
+			(STALE_SELECTS - 1) * (GOSELECT_MAX_CASES - 1));
+	KUNIT_EXPECT_EQ(test, closed.receivers, 0U);
+	for (i = 0; i < STALE_SELECTS; i++) {
+		KUNIT_EXPECT_EQ(test, (int)GOSELECT_MAX_CASES - 1,
+				gst_finish(test, sel[i]));
+		KUNIT_EXPECT_EQ(test, sel[i]->cases[sel[i]->n - 1].ok, !i);
+	}
+}
+
+/* A batch that has to let go of the lock between large selects. */
+static void batch_to_large_selects(struct kunit *test)
+{
+	struct gst_select *sel[STALE_SELECTS];
+	u64 vals[STALE_SELECTS + 1];
+	struct gochan *ch[2];
+	unsigned int i, k;
+	int index;
+
+	gst_chans(test, ch, 2, 0);
+	for (i = 0; i <= STALE_SELECTS; i++)
+		vals[i] = i;
+	park_stale(test, sel, ch[0], ch[1]);
+	KUNIT_EXPECT_EQ(test, (int)STALE_SELECTS,
+			gochan_send_many(ch[0], vals, NULL, STALE_SELECTS + 1,
+					 NULL));
+	for (i = 0; i < STALE_SELECTS; i++) {
+		index = gst_finish(test, sel[i]);
+		KUNIT_ASSERT_GE(test, index, 0);
+		KUNIT_EXPECT_TRUE(test, gst_only(sel[i], index));
+		KUNIT_EXPECT_EQ(test, sel[i]->vals[index], (u64)i);
+	}
+	for (k = 0; k < 2; k++)
+		GCT_EXPECT_STAT(test, ch[k], 0, 0, 0, false);
+}
+
+/* The same the other way round, by way of a ring or not. */
+static void batch_from_large_selects(struct kunit *test)
+{
+	u64 got[STALE_SELECTS + 3];
+	struct gst_select *sel;
+	struct gochan *ch;
+	unsigned int i, k, cap;
+
+	for (cap = 0; cap <= 2; cap += 2) {
+		struct gst_select *sels[STALE_SELECTS];
+
+		gst_chans(test, &ch, 1, cap);
+		for (i = 0; i < cap; i++)
+			gst_put(test, ch, i);
+		for (i = 0; i < STALE_SELECTS; i++) {
+			sel = gst_new(test);
+			sels[i] = sel;
+			for (k = 0; k < GOSELECT_MAX_CASES; k++)
+				gst_send(sel, ch, cap + i);
+			gst_park(test, sel);
+		}
+		KUNIT_EXPECT_EQ(test, (int)(STALE_SELECTS + cap),
+				gochan_recv_many(ch, got, NULL, ARRAY_SIZE(got),
+						 NULL));
+		for (i = 0; i < STALE_SELECTS + cap; i++)
+			KUNIT_EXPECT_EQ(test, got[i], (u64)i);
+		for (i = 0; i < STALE_SELECTS; i++)
+			KUNIT_EXPECT_GE(test, gst_finish(test, sels[i]), 0);
+		GCT_EXPECT_STAT(test, ch, 0, 0, 0, false);
+	}
+}
+
 /*
  * No memory: nothing has happened, and the same select can be made again. One
  * that need not sleep needs no memory.
@@ -661,6 +777,9 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(a_crowd_leaves_from_the_middle),
 	KUNIT_CASE(a_crowd_sees_the_close),
 	KUNIT_CASE(a_crowd_costs_the_next_nothing),
+	KUNIT_CASE(no_record_outlives_its_claim),
+	KUNIT_CASE(batch_to_large_selects),
+	KUNIT_CASE(batch_from_large_selects),
 	KUNIT_CASE(without_memory_it_fails_or_need_not_sleep),
 	{}
 };

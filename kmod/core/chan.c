@@ -40,57 +40,26 @@
  */
 
 /*
- * Offer @x to the waiters of @q; the first that can be claimed is served.
- * Return 0 then, or -EAGAIN if there is none.
- */
-int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
-		   struct gochan_xfer *x)
-{
-	x->err = -EAGAIN;
-	if (!q->nr)
-		return -EAGAIN;
-	ch->xfer = x;
-	__gochan_serve(q);
-	ch->xfer = NULL;
-	return x->err;
-}
-
-/*
- * Wake functions. One is called for a waiter either with a message in ch->xfer,
- * or after close; any other wake-up of the queue is for the poll watchers. They
- * return 1 when the waiter was woken, 0 when it was not to be had, and a
- * negative number when it was but must not be passed over.
+ * Wake functions. Each is called for a waiter that was claimed and is off its
+ * queue, with a message as the key, or with none after close, and returns how
+ * many records the waiter had.
  */
 
 static int gochan_serve_receiver(struct wait_queue_entry *wqe,
 				 unsigned int mode, int wake_flags, void *key)
 {
 	struct gochan_waiter *w = container_of(wqe, struct gochan_waiter, wqe);
-	struct gochan_xfer *x = w->ch->xfer;
+	struct gochan_xfer *x = key;
 
 	lockdep_assert_held(&w->ch->lock);
 
-	if (!x && !w->ch->closed)
-		return 0;
-	if (!gochan_claim(w))
-		return 0;
 	if (x) {
 		if (w->dst)
 			gochan_copy(w->dst, x->src, x->len);
 		w->len = x->len;
 		w->ok = true;
-		x->err = 0;
 	}
-	gochan_complete(w);
-	return 1;
-}
-
-/* Does the message of @w, if that still waits, exceed the room for it? */
-static bool gochan_too_long(const struct gochan_waiter *w,
-			    const struct gochan_xfer *x)
-{
-	return x->dst && w->len > x->len &&
-	       atomic_read(&w->sleeper->state) == GOCHAN_PARKED;
+	return gochan_complete(w);
 }
 
 static int gochan_serve_sender(struct wait_queue_entry *wqe,
@@ -98,30 +67,19 @@ static int gochan_serve_sender(struct wait_queue_entry *wqe,
 {
 	struct gochan_waiter *w = container_of(wqe, struct gochan_waiter, wqe);
 	struct gochan *ch = w->ch;
-	struct gochan_xfer *x = ch->xfer;
+	struct gochan_xfer *x = key;
 
 	lockdep_assert_held(&ch->lock);
 
-	if (!x && !ch->closed)
-		return 0;
-	if (x && gochan_too_long(w, x)) {
-		x->len = w->len;
-		x->err = -EMSGSIZE;
-		return -1;	/* ends the walk */
-	}
-	if (!gochan_claim(w))
-		return 0;
 	if (x) {
 		if (ch->cap)
 			__gochan_store(ch, w->src, w->len, false);
 		else if (x->dst)
 			gochan_copy(x->dst, w->src, w->len);
 		x->len = w->len;
-		x->err = 0;
 		w->ok = true;
 	}
-	gochan_complete(w);
-	return 1;
+	return gochan_complete(w);
 }
 
 /*
@@ -134,13 +92,14 @@ static noinline int __gochan_send_receiver(struct gochan *ch, const void *src,
 {
 	struct gochan_xfer x = { .src = src, .len = len };
 
-	return __gochan_offer(ch, &ch->recvq, &x);
+	return __gochan_offer(&ch->recvq, &x);
 }
 
 /* Can a message go into the ring, and does nobody wait for it? */
 static __always_inline bool __gochan_has_room(const struct gochan *ch)
 {
-	return !ch->closed && !ch->recvq.nr && ch->len != ch->cap;
+	return !ch->closed && !__gochan_has_waiters(&ch->recvq) &&
+	       ch->len != ch->cap;
 }
 
 /* Send to the ring, which has room. */
@@ -160,7 +119,8 @@ int __gochan_send(struct gochan *ch, const void *src, u32 len)
 
 	if (ch->closed)
 		return -EPIPE;
-	if (ch->recvq.nr && !__gochan_send_receiver(ch, src, len))
+	if (__gochan_has_waiters(&ch->recvq) &&
+	    !__gochan_send_receiver(ch, src, len))
 		return 0;
 	if (ch->len == ch->cap)
 		return -EAGAIN;
@@ -173,7 +133,7 @@ static noinline int __gochan_refill(struct gochan *ch)
 {
 	struct gochan_xfer x = { };
 
-	return __gochan_offer(ch, &ch->sendq, &x);
+	return __gochan_offer(&ch->sendq, &x);
 }
 
 /* May the oldest message of the ring be received? */
@@ -198,7 +158,8 @@ static __always_inline int __gochan_recv_ring(struct gochan *ch, void *dst,
 		return err;
 	*len = __gochan_fetch(ch, dst, words);
 	/* Who still waits to send when the channel is closed has failed. */
-	if (ch->sendq.nr && !ch->closed && !__gochan_refill(ch)) {
+	if (__gochan_has_waiters(&ch->sendq) && !ch->closed &&
+	    !__gochan_refill(ch)) {
 		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
 		return 0;
 	}
@@ -216,7 +177,7 @@ static noinline int __gochan_recv_sender(struct gochan *ch, void *dst,
 					 size_t *len)
 {
 	struct gochan_xfer x = { .dst = dst, .len = dst ? *len : 0 };
-	int err = __gochan_offer(ch, &ch->sendq, &x);
+	int err = __gochan_offer(&ch->sendq, &x);
 
 	if (err != -EAGAIN)
 		*len = x.len;
@@ -376,15 +337,9 @@ static int gochan_block(struct gochan_waiter *w, const struct gochan_wait *wait,
 			unsigned long flags)
 	__releases(&w->ch->lock)
 {
-	int err;
-
 	__gochan_park(w);
 	spin_unlock_irqrestore(&w->ch->lock, flags);
-
-	err = gochan_sleep(w->sleeper, wait);
-	if (err)
-		gochan_cancel(w);
-	return err;
+	return gochan_sleep(w->sleeper, wait);
 }
 
 static noinline int gochan_block_send(struct gochan *ch, const void *src,
@@ -396,7 +351,7 @@ static noinline int gochan_block_send(struct gochan *ch, const void *src,
 	struct gochan_waiter w;
 	int err;
 
-	gochan_sleeper_init(&s);
+	gochan_sleeper_init(&s, &w, 1);
 	gochan_sender_init(&w, &s, ch, src, len);
 	err = gochan_block(&w, wait, flags);
 	return err ?: gochan_sender_result(&w);
@@ -411,7 +366,7 @@ static noinline int gochan_block_recv(struct gochan *ch, void *dst, size_t *len,
 	struct gochan_waiter w;
 	int err;
 
-	gochan_sleeper_init(&s);
+	gochan_sleeper_init(&s, &w, 1);
 	gochan_receiver_init(&w, &s, ch, dst);
 	err = gochan_block(&w, wait, flags);
 	if (!err)
@@ -474,7 +429,7 @@ static noinline int gochan_recv_locked(struct gochan *ch, void *dst,
 	int err = -EAGAIN;
 
 	/* Most who get here find nothing to take, and nobody to take it from. */
-	if (ch->sendq.nr || ch->closed)
+	if (__gochan_has_waiters(&ch->sendq) || ch->closed)
 		err = __gochan_recv(ch, dst, len, ok);
 	if (err == -EAGAIN && wait)	/* lets go of the lock */
 		return gochan_block_recv(ch, dst, len, ok, wait, flags);

@@ -17,12 +17,16 @@
  */
 static bool __gochan_dismiss_some(struct gochan *ch)
 {
-	/* A wake-up takes about a microsecond: 32 are still a short while. */
+	/*
+	 * Records to take off queues. A waiter has one, unless it is a select,
+	 * and a wake-up takes about a microsecond: 32 are a short while.
+	 */
 	unsigned int budget = 32;
 
 	__gochan_dismiss(&ch->recvq, &budget);
 	__gochan_dismiss(&ch->sendq, &budget);
-	if (ch->recvq.nr || ch->sendq.nr)
+	if (__gochan_has_waiters(&ch->recvq) ||
+	    __gochan_has_waiters(&ch->sendq))
 		return true;
 	__gochan_notify_all(&ch->recvq);
 	__gochan_notify_all(&ch->sendq);

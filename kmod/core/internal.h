@@ -14,10 +14,16 @@
  *	1. gochan.lock		irq-safe; the state of the channel. Only a
  *				select holds several, taken in the order of
  *				their addresses: select.c.
- *	2. gochan_queue.wq.lock	inside 1; the entries of the queue. Poll
- *				watchers come and go under this one alone.
- *	Whatever a watcher's wake function takes (epoll, the run queue) nests
- *	inside both. A wake function must not call back into a channel.
+ *	2. gochan_queue.watchers.lock
+ *				inside 1; the poll watchers, which come and go
+ *				under this one alone. Whatever a watcher's wake
+ *				function takes (epoll, the run queue) nests
+ *				inside. Such a function must not call back into
+ *				a channel.
+ *	3. gochan_queue.waiters.lock
+ *				inside 1, and innermost: the waiters' records.
+ *				A record is queued under 1 and 3. Under 3 alone
+ *				a sleep that has ended takes its records back.
  */
 
 #ifndef _GOCHAN_INTERNAL_H
@@ -41,14 +47,15 @@
 
 /**
  * struct gochan_queue - the sleepers of one direction, and poll watchers
- * @wq: first our waiters in the order they came, then the watchers
- * @last: list entry of the last waiter, the list head if there is none
- * @nr: number of waiters; written under the channel's lock, read anywhere
+ * @nr: number of waiters, read anywhere; it is raised under the channel's lock
+ *	and lowered under that of @waiters
+ * @watchers: the poll watchers
+ * @waiters: the waiters' records, in the order they came
  */
 struct gochan_queue {
-	wait_queue_head_t wq;
-	struct list_head *last;
 	u32 nr;
+	wait_queue_head_t watchers;
+	wait_queue_head_t waiters;
 };
 
 /**
@@ -57,13 +64,13 @@ struct gochan_queue {
  * @dst: where they go, when a sender of a rendezvous channel is served; NULL
  *	discards them
  * @len: length of the message; before a sender is served, room at @dst
- * @err: 0 once a waiter has been served, or why none was
+ * @records: how many records the waiter had that was served
  */
 struct gochan_xfer {
 	const void *src;
 	void *dst;
 	u32 len;
-	int err;
+	unsigned int records;
 };
 
 /**
@@ -83,7 +90,6 @@ struct gochan_xfer {
  * @len: elements in the ring; also read without @lock
  * @recvx: slot of the oldest element
  * @sendx: slot that the next element goes to
- * @xfer: the message offered to or asked from the waiter being woken
  * @recvq: receivers
  * @sendq: senders
  * @ring: @cap slots; the bytes of a free slot are zero
@@ -107,7 +113,6 @@ struct gochan {
 	u32 len;
 	u32 recvx;
 	u32 sendx;
-	struct gochan_xfer *xfer;
 	struct gochan_queue recvq;
 	struct gochan_queue sendq;
 	u8 ring[] __aligned(8);
@@ -131,18 +136,22 @@ enum gochan_sleep_state {
  * @state: enum gochan_sleep_state
  * @winner: the record that was served, a struct gochan_waiter or the watch of a
  *	file (select_poll.c); NULL until @state is GOCHAN_DONE
+ * @records: all its records
+ * @nr: how many these are
  */
 struct gochan_sleeper {
 	struct task_struct *task;
 	atomic_t state;
 	const void *winner;
+	struct gochan_waiter *records;
+	unsigned int nr;
 };
 
 /**
  * struct gochan_waiter - the record of a sleeping task on one queue
  * @wqe: links the record into the queue; its function serves it
  * @sleeper: the task's shared part
- * @ch: the channel; protects the fields below
+ * @ch: the channel
  * @q: the queue of @ch
  * @src: sender: the message
  * @dst: receiver: room for a whole element, or NULL
@@ -162,8 +171,6 @@ struct gochan_waiter {
 
 /* chan.c: state changes, and the records of those who wait for one. */
 int gochan_check_send(const struct gochan *ch, size_t len);
-int __gochan_offer(struct gochan *ch, struct gochan_queue *q,
-		   struct gochan_xfer *x);
 int __gochan_send(struct gochan *ch, const void *src, u32 len);
 int __gochan_recv(struct gochan *ch, void *dst, size_t *len, bool *ok);
 void gochan_sender_init(struct gochan_waiter *w, struct gochan_sleeper *s,
@@ -182,17 +189,26 @@ void __gotimer_taken(struct gotimer *t);
 void gochan_reap_all(void);
 
 /* wait.c: queues, claims and sleeping. */
-void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,
+void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *keys,
 		       const char *name);
 void __gochan_enqueue(struct gochan_waiter *w);
-void gochan_cancel(struct gochan_waiter *w);
+void gochan_withdraw(struct gochan_sleeper *s);
 int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
 int gochan_block_nil(const struct gochan_wait *wait);
-void __gochan_serve(struct gochan_queue *q);
+int __gochan_offer(struct gochan_queue *q, struct gochan_xfer *x);
 void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events);
 void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget);
 void __gochan_notify_all(struct gochan_queue *q);
+
+/*
+ * Are there waiters? None comes while the caller holds the channel's lock, but
+ * one may leave: "yes" is a hint, and whatever follows copes with finding none.
+ */
+static inline bool __gochan_has_waiters(const struct gochan_queue *q)
+{
+	return data_race(q->nr);	/* a hint, as said */
+}
 
 /*
  * Wake the poll watchers of a queue, under the channel's lock. A queue that
@@ -204,7 +220,7 @@ void __gochan_notify_all(struct gochan_queue *q);
  */
 static inline void __gochan_notify(struct gochan_queue *q, __poll_t events)
 {
-	if (waitqueue_active(&q->wq))	/* ordered by the channel's lock */
+	if (waitqueue_active(&q->watchers))	/* ordered by the channel's lock */
 		__gochan_notify_watchers(q, events);
 }
 

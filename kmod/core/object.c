@@ -66,7 +66,7 @@ EXPORT_SYMBOL_NS_GPL(gochan_footprint, GOCHAN_NS);
 static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
 				 gfp_t gfp)
 {
-	static struct lock_class_key recvq_key, sendq_key;
+	static struct lock_class_key recvq_keys[2], sendq_keys[2];
 	ssize_t size = gochan_size(elem_size, cap, varlen);
 	struct gochan *ch;
 
@@ -83,8 +83,8 @@ static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
 	ch->words = !varlen && elem_size == sizeof(u64);
 	refcount_set(&ch->refs, 1);
 	spin_lock_init(&ch->lock);
-	gochan_queue_init(&ch->recvq, &recvq_key, "gochan.recvq");
-	gochan_queue_init(&ch->sendq, &sendq_key, "gochan.sendq");
+	gochan_queue_init(&ch->recvq, recvq_keys, "gochan.recvq");
+	gochan_queue_init(&ch->sendq, sendq_keys, "gochan.sendq");
 	return ch;
 }
 
@@ -260,8 +260,8 @@ void gochan_stat(struct gochan *ch, struct gochan_stat *st)
 		.elem_size = ch->elem_size,
 		.cap = gochan_cap(ch),
 		.len = gochan_len(ch),
-		.senders = ch->sendq.nr,
-		.receivers = ch->recvq.nr,
+		.senders = READ_ONCE(ch->sendq.nr),
+		.receivers = READ_ONCE(ch->recvq.nr),
 		.varlen = ch->varlen,
 		.closed = ch->closed,
 	};
@@ -319,9 +319,9 @@ static void gochan_poll_register(struct gochan *ch, struct file *file,
 				 struct poll_table_struct *pt, fmode_t mode)
 {
 	if (mode & FMODE_READ)
-		poll_wait(file, &ch->recvq.wq, pt);
+		poll_wait(file, &ch->recvq.watchers, pt);
 	if (mode & FMODE_WRITE)
-		poll_wait(file, &ch->sendq.wq, pt);
+		poll_wait(file, &ch->sendq.watchers, pt);
 }
 
 /**
@@ -338,9 +338,9 @@ static void gochan_poll_register(struct gochan *ch, struct file *file,
  * side. A value handed to a sleeping receiver changes nothing for them, nor
  * does a slot that a sleeping sender fills as soon as it is free.
  *
- * On a rendezvous channel the events are a hint: a sleeper whose wait has ended
- * otherwise, by a signal or through another case of its select, counts until it
- * has run again. Who then finds that the operation would wait polls again.
+ * On a rendezvous channel the events are a hint: a sleeper may leave at any
+ * time, because of a signal or for another case of its select. A caller that
+ * then finds that the operation would wait polls again.
  *
  * A file that may not receive has neither EPOLLIN nor EPOLLRDHUP and is not
  * woken for a message, one that may not send has no EPOLLOUT and is not woken
@@ -358,9 +358,10 @@ __poll_t gochan_poll_mode(struct gochan *ch, struct file *file,
 	gochan_poll_register(ch, file, pt, mode);
 
 	spin_lock_irqsave(&ch->lock, flags);
-	if (ch->len || ch->sendq.nr || ch->closed)
+	if (ch->len || ch->closed || __gochan_has_waiters(&ch->sendq))
 		in = EPOLLIN | EPOLLRDNORM;
-	if (!ch->timer && (ch->len < ch->cap || ch->recvq.nr || ch->closed))
+	if (!ch->timer && (ch->len < ch->cap || ch->closed ||
+			   __gochan_has_waiters(&ch->recvq)))
 		out = EPOLLOUT | EPOLLWRNORM;
 	if (ch->closed) {
 		in |= EPOLLRDHUP;

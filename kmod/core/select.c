@@ -34,7 +34,7 @@
  *	new ones for this processor, with interrupts off: a few microseconds.
  *
  *	With a claim won under one channel's lock the others are not needed.
- *	Records are taken back one by one, each under the lock of its channel.
+ *	Records are taken back one by one, each under the lock of its queue.
  *
  * Files among the cases: select_poll.c.
  *
@@ -214,9 +214,11 @@ static bool __goselect_ready(const struct goselect_case *c)
 
 	switch (c->dir) {
 	case GOSELECT_DIR_SEND:
-		return ch->len < ch->cap || ch->recvq.nr || ch->closed;
+		return ch->len < ch->cap || ch->closed ||
+		       __gochan_has_waiters(&ch->recvq);
 	case GOSELECT_DIR_RECV:
-		return ch->len || ch->sendq.nr || ch->closed;
+		return ch->len || ch->closed ||
+		       __gochan_has_waiters(&ch->sendq);
 	case GOSELECT_DIR_POLL:
 		/* A file was asked before the locks were taken. */
 		return c->ready;
@@ -277,18 +279,6 @@ void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
 	}
 }
 
-/* After the sleep: take back all records but the one that was served. */
-void goselect_cancel(struct goselect *sel, struct gochan_sleeper *s,
-		     struct gochan_waiter *w)
-{
-	unsigned int i;
-
-	/* Also those of the winner's channel; after an error all of them. */
-	for (i = 0; i < sel->nr_chans; i++)
-		if (&w[i] != s->winner)
-			gochan_cancel(&w[i]);
-}
-
 /* What became of the record @w, which was served, of those from @first on. */
 int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
 		    const struct gochan_waiter *w)
@@ -312,12 +302,11 @@ static int goselect_block(struct goselect *sel, struct gochan_waiter *w,
 	struct gochan_sleeper s;
 	int err;
 
-	gochan_sleeper_init(&s);
+	gochan_sleeper_init(&s, w, sel->nr_chans);
 	__goselect_park(sel, &s, w);
 	goselect_unlock(sel);
 
 	err = gochan_sleep(&s, wait);
-	goselect_cancel(sel, &s, w);
 	return err ?: goselect_served(sel, w, s.winner);
 }
 

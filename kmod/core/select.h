@@ -37,8 +37,6 @@ void goselect_unlock(struct goselect *sel);
 int __goselect_poll(struct goselect *sel);
 void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
 		     struct gochan_waiter *w);
-void goselect_cancel(struct goselect *sel, struct gochan_sleeper *s,
-		     struct gochan_waiter *w);
 int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
 		    const struct gochan_waiter *w);
 int goselect_report(struct goselect *sel, u8 index, int err);

@@ -108,8 +108,10 @@ static int goselect_woken(struct wait_queue_entry *wqe, unsigned int mode,
 	WRITE_ONCE(watch->woken, true);
 	/* Pairs with smp_mb() in goselect_open(). Test: select-open.litmus. */
 	smp_mb();
-	if (gochan_sleeper_claim(s))
+	if (gochan_sleeper_claim(s)) {
+		gochan_withdraw(s);
 		gochan_sleeper_done(s, watch);
+	}
 	return 0;
 }
 
@@ -177,10 +179,14 @@ static const struct goselect_watch *goselect_open(struct goselect_files *files)
 	atomic_set(&files->sleeper->state, GOCHAN_PARKED);
 	/* Pairs with smp_mb() in goselect_woken(). Test: select-open.litmus. */
 	smp_mb();
-	list_for_each_entry(watch, &files->watches, link)
-		if (READ_ONCE(watch->woken))
-			return gochan_sleeper_claim(files->sleeper) ? watch :
-								      NULL;
+	list_for_each_entry(watch, &files->watches, link) {
+		if (!READ_ONCE(watch->woken))
+			continue;
+		if (!gochan_sleeper_claim(files->sleeper))
+			break;
+		gochan_withdraw(files->sleeper);
+		return watch;
+	}
 	return NULL;
 }
 
@@ -240,7 +246,6 @@ static int goselect_sleep_files(struct goselect *sel,
 	goselect_unlock_any(sel);
 
 	err = watch ? 0 : gochan_sleep(s, wait);
-	goselect_cancel(sel, s, w);
 	if (err)
 		return err;
 	if (!watch && goselect_is_watch(files, s->winner))
@@ -261,7 +266,7 @@ static int goselect_block_files(struct goselect *sel, struct gochan_waiter *w,
 	};
 	int err;
 
-	gochan_sleeper_init(&s);
+	gochan_sleeper_init(&s, w, sel->nr_chans);
 	/* Not to be had yet: see goselect_open(). */
 	atomic_set(&s.state, GOCHAN_CLAIMED);
 	init_poll_funcptr(&files.pt, goselect_watch_queue);

@@ -5,10 +5,12 @@
  *
  * A task that has to wait puts one record (struct gochan_waiter) on the queue
  * of each channel and direction it waits for, all of them sharing one
- * struct gochan_sleeper, and sleeps. The record is a wait queue entry: who
- * makes the channel ready wakes the queue under the channel's lock, and the
- * entry's wake function, gochan_serve_sender() or gochan_serve_receiver() in
- * chan.c, moves the message on the sleeper's behalf.
+ * struct gochan_sleeper, and sleeps. The record is a wait queue entry. A peer
+ * that makes the channel ready takes the first record whose sleeper it can
+ * claim off the queue and calls the entry's wake function,
+ * gochan_serve_sender() or gochan_serve_receiver() in chan.c, which moves the
+ * message on the sleeper's behalf. Poll watchers are in a wait queue of their
+ * own: to add one takes the same time however many waiters there are.
  *
  * The claim word
  *	Several may want to end one sleep: peers on different channels, the
@@ -18,31 +20,41 @@
  *
  *	    peer or closer, under the lock	    task
  *	    ------------------------------	    ----
+ *	    unlink the record			    unlink all records
  *	    PARKED -> CLAIMED			    PARKED -> CLAIMED
- *	      lost: drop the record, try the next     lost: sleep until DONE and
+ *	      lost: try the next record		      lost: sleep until DONE and
  *	      won:  copy the message			    report success
- *	            CLAIMED -> DONE (release)	      won:  take the records off
- *	            wake the task			    the queues, report the
- *						    signal or the deadline
+ *	            unlink its other records	      won:  report the signal or
+ *	            CLAIMED -> DONE (release)		    the deadline
+ *	            wake the task
  *
  *	A message moves only between CLAIMED and DONE, and only by the winner:
  *	an operation never moves two messages, and never moves one and fails.
  *
- *	The other records of a select stay queued until their owner has run
- *	again and takes them back, or a peer meets them and drops them. Until
- *	then gochan_queue.nr counts them: who finds it 0 knows that nobody
- *	waits, who does not takes the lock and tries to claim. Whatever fails
- *	without the lock relies on the former only.
+ * Records that cannot be had
+ *	A record whose sleeper was claimed by way of another record is dead
+ *	weight: a peer that meets it drops it, with interrupts off. So there are
+ *	never many. The winner takes the other records off their queues before
+ *	it lets go of the lock under which it won, and the task takes its own
+ *	off before it tries the claim. However many tasks a user starts, and
+ *	however late they run, what is left in a queue is from winners that are
+ *	at work on other processors this very moment: GOSELECT_MAX_CASES records
+ *	for each at the most. That bounds the walk of __gochan_take().
+ *
+ *	Up to then gochan_queue.nr counts such a record: 0 means that nobody
+ *	waits, another number that the lock is to be taken and a claim tried.
+ *	Whatever fails without the lock relies on the former only.
  *
  * Why the task's stack is safe
- *	A peer finds a record only on a queue, under that channel's lock, and
- *	touches it and the sleeper only as long as it holds the lock and the
- *	record is on the queue, except that the winner goes on, with its record,
- *	until the store of DONE. So a task may return once each of its records
- *	is off its queue, found so or made so under the lock, or is the winner
- *	of a sleep that is DONE.
+ *	A peer finds a record only on a queue, under the lock of that queue, and
+ *	touches it and the sleeper only as long as it holds this lock, except
+ *	that the winner goes on, with all records of the sleeper, until the
+ *	store of DONE. So a task may return once each of its records is off its
+ *	queue, found so or made so under the lock, and the claim is its own or
+ *	the sleep is DONE.
  */
 
+#include <linux/err.h>
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -50,12 +62,12 @@
 
 #include "wait.h"
 
-void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *key,
+void gochan_queue_init(struct gochan_queue *q, struct lock_class_key *keys,
 		       const char *name)
 {
-	__init_waitqueue_head(&q->wq, name, key);
-	q->last = &q->wq.head;
 	q->nr = 0;
+	__init_waitqueue_head(&q->watchers, name, &keys[0]);
+	__init_waitqueue_head(&q->waiters, name, &keys[1]);
 }
 
 /* Put a record behind the other waiters of its queue. */
@@ -65,33 +77,33 @@ void __gochan_enqueue(struct gochan_waiter *w)
 
 	lockdep_assert_held(&w->ch->lock);
 
-	spin_lock(&q->wq.lock);
-	list_add(&w->wqe.entry, q->last);
-	q->last = &w->wqe.entry;
+	spin_lock(&q->waiters.lock);
+	__add_wait_queue_entry_tail(&q->waiters, &w->wqe);
 	/* Pairs with smp_load_acquire() in chan.c, "Failing without the lock". */
 	smp_store_release(&q->nr, q->nr + 1);
-	spin_unlock(&q->wq.lock);
+	spin_unlock(&q->waiters.lock);
 }
 
 /**
- * gochan_cancel - take back a record that was not served
- * @w: the record; a peer that lost the claim may have taken it off already
+ * gochan_withdraw - take all records of a sleeper off their queues
+ * @s: the sleeper, which the caller has claimed or owns
  *
- * The locks are taken even for a record that is off its queue: the peer that
- * took it off may still be about to try its claim.
+ * The lock is taken even for a record that is off its queue: the peer that took
+ * it off may still be about to try its claim.
  *
- * Context: Process context. Takes the locks of the channel and the queue.
+ * Context: Any but NMI. Takes the locks of the queues, one after the other.
  */
-void gochan_cancel(struct gochan_waiter *w)
+void gochan_withdraw(struct gochan_sleeper *s)
 {
+	struct gochan_waiter *w;
 	unsigned long flags;
 
-	spin_lock_irqsave(&w->ch->lock, flags);
-	spin_lock(&w->q->wq.lock);
-	if (!list_empty(&w->wqe.entry))
-		__gochan_unlink(w);
-	spin_unlock(&w->q->wq.lock);
-	spin_unlock_irqrestore(&w->ch->lock, flags);
+	for (w = s->records; w < s->records + s->nr; w++) {
+		spin_lock_irqsave(&w->q->waiters.lock, flags);
+		if (!list_empty(&w->wqe.entry))
+			__gochan_unlink(w);
+		spin_unlock_irqrestore(&w->q->waiters.lock, flags);
+	}
 }
 
 /**
@@ -137,9 +149,8 @@ static int gochan_sleep_once(const struct gochan_wait *wait)
  * @wait: how to sleep
  *
  * Context: Process context.
- * Return: 0 if @s->winner was served, or -ERESTARTSYS or -ETIMEDOUT. After an
- * error no peer will serve a record, but they are still queued: the caller
- * owes each a gochan_cancel().
+ * Return: 0 if @s->winner was served, or -ERESTARTSYS or -ETIMEDOUT, and no peer
+ * has served a record or will. The records are off their queues in any case.
  */
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 {
@@ -163,6 +174,8 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 		err = gochan_sleep_once(wait);
 		if (!err)
 			continue;
+		/* First, so that nobody ever meets records of a lost claim. */
+		gochan_withdraw(s);
 		if (gochan_sleeper_claim(s)) {
 			__set_current_state(TASK_RUNNING);
 			return err;
@@ -181,52 +194,95 @@ int gochan_block_nil(const struct gochan_wait *wait)
 
 	if (!wait)
 		return -EAGAIN;
-	gochan_sleeper_init(&s);
+	gochan_sleeper_init(&s, NULL, 0);
 	return gochan_sleep(&s, wait);
 }
 
-/* Call the wake function of a queue's first waiter; the queue has one. */
-static int __gochan_wake_first(struct gochan_queue *q)
+/* Does the message of a sender that can still be had exceed the room for it? */
+static bool gochan_too_long(const struct gochan_waiter *w,
+			    const struct gochan_xfer *x)
 {
-	struct wait_queue_entry *wqe;
+	return x && x->dst && w->len > x->len &&
+	       atomic_read(&w->sleeper->state) == GOCHAN_PARKED;
+}
 
-	/* The waiters come before all watchers: gochan_waiter_init(). */
-	wqe = list_first_entry(&q->wq.head, struct wait_queue_entry, entry);
-	return wqe->func(wqe, TASK_NORMAL, 0, NULL);
+/*
+ * Take the first waiter that can be claimed off its queue. Return NULL if there
+ * is none, or -EMSGSIZE if its message is too long for @x; it stays then.
+ */
+static struct gochan_waiter *__gochan_take(struct gochan_queue *q,
+					   struct gochan_xfer *x)
+{
+	struct gochan_waiter *w, *taken = NULL;
+
+	spin_lock(&q->waiters.lock);
+	while (!taken && q->nr) {
+		w = list_first_entry(&q->waiters.head, struct gochan_waiter,
+				     wqe.entry);
+		if (gochan_too_long(w, x)) {
+			x->len = w->len;
+			taken = ERR_PTR(-EMSGSIZE);
+			break;
+		}
+		__gochan_unlink(w);
+		if (gochan_sleeper_claim(w->sleeper))
+			taken = w;
+	}
+	spin_unlock(&q->waiters.lock);
+	return taken;
+}
+
+/* Call the wake function of a waiter that was claimed. */
+static int __gochan_wake(struct gochan_waiter *w, struct gochan_xfer *x)
+{
+	return w->wqe.func(&w->wqe, TASK_NORMAL, 0, x);
 }
 
 /**
- * __gochan_serve - let the first waiter that can be claimed be served
+ * __gochan_offer - let the first waiter that can be claimed be served
  * @q: the queue
+ * @x: the message offered to it, or asked from it
  *
  * Poll watchers are not woken: what goes straight to or from a waiter changes
- * nothing for them. They would be if this were __wake_up_locked_key() and every
- * claim was lost, and some of them (io_uring, aio) take the event for a fact.
+ * nothing for them.
  *
  * Context: Any but NMI. The channel's lock is held.
+ * Return: 0, or -EAGAIN if there is no waiter, or -EMSGSIZE if the message of
+ * the first one does not fit; its length is in @x then.
  */
-void __gochan_serve(struct gochan_queue *q)
+int __gochan_offer(struct gochan_queue *q, struct gochan_xfer *x)
 {
-	spin_lock(&q->wq.lock);
-	/* Who cannot be claimed leaves the queue, so this ends. */
-	while (q->nr && !__gochan_wake_first(q))
-		;
-	spin_unlock(&q->wq.lock);
+	struct gochan_waiter *w;
+
+	if (!__gochan_has_waiters(q))
+		return -EAGAIN;
+	w = __gochan_take(q, x);
+	if (!w)
+		return -EAGAIN;
+	if (IS_ERR(w))
+		return PTR_ERR(w);
+	x->records = __gochan_wake(w, x);
+	return 0;
 }
 
 /**
  * __gochan_dismiss - wake waiters of a closed channel
  * @q: the queue
- * @budget: how many at the most; what is left of it is stored back
+ * @budget: how many records to take off queues; what is left of it is stored
+ *	back. The last waiter may exceed it by the number of its records.
  *
  * Context: Any but NMI. The channel's lock is held.
  */
 void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget)
 {
-	spin_lock(&q->wq.lock);
-	for (; q->nr && *budget; --*budget)
-		__gochan_wake_first(q);
-	spin_unlock(&q->wq.lock);
+	struct gochan_waiter *w;
+
+	while (*budget && __gochan_has_waiters(q)) {
+		w = __gochan_take(q, NULL);
+		if (w)
+			*budget -= min_t(unsigned int, *budget,
+					 __gochan_wake(w, NULL));
+	}
 }
 
 /**
@@ -240,9 +296,9 @@ void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget)
  */
 void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events)
 {
-	spin_lock(&q->wq.lock);
-	__wake_up_locked_key(&q->wq, TASK_NORMAL, poll_to_key(events));
-	spin_unlock(&q->wq.lock);
+	spin_lock(&q->watchers.lock);
+	__wake_up_locked_key(&q->watchers, TASK_NORMAL, poll_to_key(events));
+	spin_unlock(&q->watchers.lock);
 }
 
 /**
@@ -253,10 +309,10 @@ void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events)
  */
 void __gochan_notify_all(struct gochan_queue *q)
 {
-	if (!waitqueue_active(&q->wq))	/* as in __gochan_notify() */
+	if (!waitqueue_active(&q->watchers))	/* as in __gochan_notify() */
 		return;
-	spin_lock(&q->wq.lock);
+	spin_lock(&q->watchers.lock);
 	/* The count 0 is never reached: no limit to the exclusive ones. */
-	__wake_up_locked(&q->wq, TASK_NORMAL, 0);
-	spin_unlock(&q->wq.lock);
+	__wake_up_locked(&q->watchers, TASK_NORMAL, 0);
+	spin_unlock(&q->watchers.lock);
 }

@@ -12,10 +12,14 @@
 
 #include "internal.h"
 
-static inline void gochan_sleeper_init(struct gochan_sleeper *s)
+static inline void gochan_sleeper_init(struct gochan_sleeper *s,
+				       struct gochan_waiter *records,
+				       unsigned int nr)
 {
 	s->task = current;
 	s->winner = NULL;
+	s->records = records;
+	s->nr = nr;
 	atomic_set(&s->state, GOCHAN_PARKED);
 }
 
@@ -25,12 +29,7 @@ static __always_inline void gochan_waiter_init(struct gochan_waiter *w,
 					       struct gochan_queue *q,
 					       wait_queue_func_t serve)
 {
-	/*
-	 * PRIORITY keeps the poll watchers, which come to the head of the
-	 * queue or with EPOLLEXCLUSIVE to its tail, behind the waiters. The
-	 * price is that adding a watcher walks over the waiters.
-	 */
-	w->wqe.flags = WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
+	w->wqe.flags = WQ_FLAG_EXCLUSIVE;
 	w->wqe.private = s->task;
 	w->wqe.func = serve;
 	INIT_LIST_HEAD(&w->wqe.entry);
@@ -43,17 +42,13 @@ static __always_inline void gochan_waiter_init(struct gochan_waiter *w,
 	w->ok = false;
 }
 
-/* Take a record off its queue; both locks are held. */
+/* Take a record off its queue, whose lock is held. */
 static inline void __gochan_unlink(struct gochan_waiter *w)
 {
 	struct gochan_queue *q = w->q;
 
-	lockdep_assert_held(&w->ch->lock);
-	lockdep_assert_held(&q->wq.lock);
+	lockdep_assert_held(&q->waiters.lock);
 
-	/* What is before a waiter is a waiter or the head: PRIORITY, FIFO. */
-	if (q->last == &w->wqe.entry)
-		q->last = w->wqe.entry.prev;
 	list_del_init(&w->wqe.entry);
 	/* Pairs with smp_load_acquire() in chan.c, "Failing without the lock". */
 	smp_store_release(&q->nr, q->nr - 1);
@@ -64,21 +59,6 @@ static inline bool gochan_sleeper_claim(struct gochan_sleeper *s)
 {
 	return atomic_cmpxchg(&s->state, GOCHAN_PARKED, GOCHAN_CLAIMED) ==
 	       GOCHAN_PARKED;
-}
-
-/**
- * gochan_claim - try to become the one who ends a sleep, for a peer
- * @w: a record on the queue being woken
- *
- * The record leaves the queue whatever the outcome.
- *
- * Context: wake function; the locks of the channel and the queue are held.
- * Return: true if the sleep is the caller's to end.
- */
-static inline bool gochan_claim(struct gochan_waiter *w)
-{
-	__gochan_unlink(w);
-	return gochan_sleeper_claim(w->sleeper);
 }
 
 /**
@@ -106,15 +86,22 @@ static inline void gochan_sleeper_done(struct gochan_sleeper *s, const void *win
 
 /**
  * gochan_complete - end a sleep whose claim was won, for a peer
- * @w: the record that was served, filled in
+ * @w: the record that was served, filled in and off its queue
  *
  * Neither @w nor its sleeper may be touched afterwards.
  *
- * Context: wake function; the locks of the channel and the queue are held.
+ * Context: wake function; the channel's lock is held.
+ * Return: how many records the sleeper had.
  */
-static inline void gochan_complete(struct gochan_waiter *w)
+static inline int gochan_complete(struct gochan_waiter *w)
 {
-	gochan_sleeper_done(w->sleeper, w);
+	struct gochan_sleeper *s = w->sleeper;
+	unsigned int nr = s->nr;
+
+	if (nr > 1)
+		gochan_withdraw(s);
+	gochan_sleeper_done(s, w);
+	return nr;
 }
 
 #endif /* _GOCHAN_WAIT_H */
