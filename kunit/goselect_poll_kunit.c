@@ -403,6 +403,64 @@ static void each_race_has_one_winner(struct kunit *test)
 	GCT_EXPECT_STAT(test, race->ch, 0, 0, 0, false);
 }
 
+/* Three cases of one file, asleep: a wake-up reaches the last one first. */
+static struct gst_select *triple_new(struct kunit *test, struct event **ev)
+{
+	struct gst_select *sel = gst_new(test);
+	struct gochan *ch;
+	unsigned int i;
+
+	gst_chans(test, &ch, 1, 0);
+	*ev = event_new(test);
+	for (i = 0; i < 3; i++)
+		add_file(sel, (*ev)->file, EPOLLIN);
+	gst_recv(sel, ch);
+	return sel;
+}
+
+/* The case that the select chooses when the file becomes ready for @events. */
+static int triple_wakes(struct kunit *test, struct gst_select *sel,
+			struct event *ev, __poll_t events)
+{
+	ev->ready = 0;
+	gst_park(test, sel);
+	event_set(ev, events, 0, 0);
+	return gst_finish(test, sel);
+}
+
+static void first_case_of_a_file_that_wakes_is_chosen(struct kunit *test)
+{
+	struct event *ev;
+	struct gst_select *sel = triple_new(test, &ev);
+	unsigned int i;
+
+	sel->flags = GOSELECT_FIRST;
+	for (i = 0; i < 20; i++)
+		KUNIT_EXPECT_EQ(test, 0, triple_wakes(test, sel, ev, EPOLLIN));
+	/* Not one that waits for another event. */
+	sel->cases[0].events = EPOLLOUT;
+	KUNIT_EXPECT_EQ(test, 1, triple_wakes(test, sel, ev, EPOLLIN));
+	KUNIT_EXPECT_EQ(test, 0, triple_wakes(test, sel, ev, EPOLLOUT));
+}
+
+static void each_case_of_a_file_that_wakes_can_be_chosen(struct kunit *test)
+{
+	struct event *ev;
+	struct gst_select *sel = triple_new(test, &ev);
+	unsigned int chosen[3] = { }, i;
+	int ret;
+
+	/* One of them is left out once in 2^33. */
+	for (i = 0; i < 60; i++) {
+		ret = triple_wakes(test, sel, ev, EPOLLIN);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		KUNIT_ASSERT_LT(test, ret, 3);
+		chosen[ret]++;
+	}
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_GT(test, chosen[i], 0U);
+}
+
 static struct kunit_case poll_cases[] = {
 	KUNIT_CASE(ready_file_is_reported),
 	KUNIT_CASE(errors_always_count),
@@ -415,6 +473,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE(channel_can_win),
 	KUNIT_CASE(deadline_and_signal),
 	KUNIT_CASE(files_and_channels_are_as_likely),
+	KUNIT_CASE(first_case_of_a_file_that_wakes_is_chosen),
+	KUNIT_CASE(each_case_of_a_file_that_wakes_can_be_chosen),
 	KUNIT_CASE(each_race_has_one_winner),
 	{}
 };

@@ -10,9 +10,10 @@
  *
  * Chance decides twice, and with GOSELECT_FIRST the caller's order instead:
  *   - which case is carried out, of those that are ready;
- *   - whose record comes first, of cases that wait in the same queue. Records
- *     are queued in the order of locking, a list that links the caller's cases:
- *     sorted by the channel's address, and at random within a channel.
+ *   - whose record comes first, of cases that wait in the same queue (of files,
+ *     which case is chosen: select_poll.c). Records are queued in the order of
+ *     locking, a list that links the caller's cases: sorted by the channel's
+ *     address, and at random within a channel.
  *
  * A select never serves itself. It takes from and gives to others only before
  * its own records are queued, under one hold of the locks.
@@ -227,7 +228,7 @@ static bool __goselect_ready(const struct goselect_case *c)
 }
 
 /* Choose one of the cases whose bits are set in @ready. */
-static u8 goselect_choose(const struct goselect *sel, u64 ready)
+u8 goselect_choose(const struct goselect *sel, u64 ready)
 {
 	unsigned int skip = 0;
 

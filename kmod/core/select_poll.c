@@ -22,7 +22,10 @@
  *
  * A wake-up is a hint: many say nothing of what has happened, and an event may
  * be gone again. So the file that won is asked once more, and if there is
- * nothing the select begins anew, at the end of each channel's queue.
+ * nothing the select begins anew, at the end of each channel's queue. Several
+ * cases may wait in one queue, for one file usually. A wake-up reaches all their
+ * watches, beginning with the one added last, which says nothing about the
+ * caller's wishes: all these cases are asked, and one that is ready is chosen.
  *
  * The select may be what a file waits for: an epoll that watches a rendezvous
  * channel is woken by a record of ours in that channel's queue. Such a wake-up,
@@ -33,6 +36,7 @@
  * as for poll(2), which waits in the same way.
  */
 
+#include <linux/bits.h>
 #include <linux/file.h>
 #include <linux/list.h>
 #include <linux/poll.h>
@@ -203,14 +207,29 @@ static void goselect_unlock_any(struct goselect *sel)
 		goselect_unlock(sel);
 }
 
-/* The case of the file that won; -EAGAIN if there is nothing after all. */
+/*
+ * Choose among the cases that wait in the queue which won, as each of its
+ * watches would have been woken. Return -EAGAIN if nothing is ready after all.
+ */
 static int goselect_file_won(struct goselect *sel,
-			     const struct goselect_watch *watch)
+			     const struct goselect_files *files,
+			     const struct goselect_watch *won)
 {
-	struct goselect_case *c = &sel->cases[watch->index];
+	const struct goselect_watch *watch;
+	u64 ready = 0;
 
-	c->ready = vfs_poll(c->file, NULL) & goselect_events(c);
-	return c->ready ? goselect_report(sel, watch->index, 0) : -EAGAIN;
+	list_for_each_entry(watch, &files->watches, link) {
+		struct goselect_case *c = &sel->cases[watch->index];
+
+		if (watch->head != won->head)
+			continue;
+		c->ready = vfs_poll(c->file, NULL) & goselect_events(c);
+		if (c->ready)
+			ready |= BIT_ULL(watch->index);
+	}
+	if (!ready)
+		return -EAGAIN;
+	return goselect_report(sel, goselect_choose(sel, ready), 0);
 }
 
 static bool goselect_is_watch(const struct goselect_files *files,
@@ -251,7 +270,7 @@ static int goselect_sleep_files(struct goselect *sel,
 	if (!watch && goselect_is_watch(files, s->winner))
 		watch = s->winner;
 	if (watch)
-		return goselect_file_won(sel, watch);
+		return goselect_file_won(sel, files, watch);
 	return goselect_served(sel, w, s->winner);
 }
 

@@ -452,6 +452,50 @@ TEST(first_takes_files_and_channels_in_order)
 		EXPECT_EQ(2, run_select(s));
 }
 
+/* Which of three cases of one eventfd is chosen when it wakes the select. */
+static int wake_triple(struct __test_metadata *_metadata, struct selection *s,
+		       int event, unsigned int flags)
+{
+	struct peer *peer;
+	int i, ret;
+
+	selection_reset(s);
+	s->args.flags = flags;
+	for (i = 0; i < 3; i++)
+		add_poll(s, event, EPOLLIN);
+	peer = selection_start(s);
+	await_asleep(peer);
+	event_signal(event);
+	ret = peer_join(peer);
+	return event_take(event) == 1 ? ret : -EIO;
+}
+
+TEST(first_takes_the_first_case_of_a_file_that_wakes)
+{
+	struct selection *s = selection_new();
+	int event = new_event(0), i;
+
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(0, wake_triple(_metadata, s, event,
+					 GOCHAN_SELECT_FIRST));
+}
+
+TEST(each_case_of_a_file_that_wakes_can_be_chosen)
+{
+	struct selection *s = selection_new();
+	int event = new_event(0), chosen[3] = { 0 }, i, ret;
+
+	/* One of them is left out once in 2^57. */
+	for (i = 0; i < 100; i++) {
+		ret = wake_triple(_metadata, s, event, 0);
+		ASSERT_LE(0, ret);
+		ASSERT_GT(3, ret);
+		chosen[ret]++;
+	}
+	for (i = 0; i < 3; i++)
+		EXPECT_LT(0, chosen[i]);
+}
+
 TEST(each_of_64_files_can_wake)
 {
 	struct selection *s = selection_new();
