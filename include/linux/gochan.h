@@ -5,8 +5,8 @@
  * A channel carries messages of one size between tasks, or from an interrupt
  * to a task. With capacity 0 a send waits until a receiver takes the value
  * (rendezvous); with capacity N the channel buffers up to N values. Values
- * arrive in the order they were sent, sleepers are served in the order they
- * came, and after close the receivers drain what is buffered and then see the
+ * arrive in the order they were sent, sleepers are served in the order in which
+ * they fell asleep, and after close the receivers drain what is buffered and then see the
  * end. The semantics are those of Go's channels.
  *
  * To wait on several channels see <linux/goselect.h>, for channels that tell
