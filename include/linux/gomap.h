@@ -125,6 +125,25 @@ struct gomap_bytes {
 };
 
 /**
+ * struct gomap_payer - what the memory of maps is charged to
+ * @charge: called before @bytes are allocated, rounded as the allocator does.
+ *	Returns 0, or an error, which the operation then fails with. @gfp are
+ *	the flags that the operation's caller has given: they tell whether
+ *	@charge may sleep. It must not fail with __GFP_NOFAIL. No lock is held.
+ * @uncharge: called when they have been freed. In any context but NMI.
+ * @waiting: bytes that RCU is about to free; read by the payer
+ *
+ * A payer stays until all that was charged to it is uncharged. What RCU frees
+ * is charged until then, also when the map has been destroyed:
+ * gomap_free_barrier() waits for that.
+ */
+struct gomap_payer {
+	int (*charge)(struct gomap_payer *payer, size_t bytes, gfp_t gfp);
+	void (*uncharge)(struct gomap_payer *payer, size_t bytes);
+	atomic_long_t waiting;
+};
+
+/**
  * struct gomap_params - what a map holds and how it hashes
  * @key_size: bytes of a key, 1 to GOMAP_MAX_KEY_SIZE; the longest with
  *	GOMAP_BYTES
@@ -140,6 +159,8 @@ struct gomap_bytes {
  *	the map does not shrink by itself, since a work item has no memory
  *	cgroup to charge: after deletions its owner calls gomap_shrink_some(),
  *	or gomap_shrink(), in a context of the right one.
+ * @payer: what the map's memory is charged to, or NULL. Goes with
+ *	__GFP_ACCOUNT: a work item has nobody to charge.
  *
  * A key of 4 or 8 bytes, hashed in the fast way, is compared as an integer; a
  * value of a multiple of 8, 4 or 2 bytes is aligned so.
@@ -152,6 +173,7 @@ struct gomap_params {
 	u64 (*hash)(const void *key, u32 len, u64 seed);
 	bool (*equal)(const void *a, const void *b, u32 a_len, u32 b_len);
 	gfp_t gfp;
+	struct gomap_payer *payer;
 };
 
 /* The head of a directory; its 1 << depth entries follow it in memory. */
@@ -201,6 +223,7 @@ struct gomap {
 	bool (*equal)(const void *a, const void *b, u32 a_len, u32 b_len);
 	size_t max_entries;
 	gfp_t gfp;
+	struct gomap_payer *payer;
 
 	/* private: what every writer changes */
 	atomic_long_t used ____cacheline_aligned_in_smp;
@@ -247,8 +270,8 @@ enum gomap_put_how {
  * @tombstones: slots of deleted entries that only some keys can reuse as yet
  * @slots: slots of all tables
  * @tables: tables
- * @bytes: memory of tables, those ready for splits included, and of the directory
- *	as the allocator rounds it; without values kept outside the tables
+ * @bytes: memory of tables, those ready for splits included, of the directory,
+ *	and of values kept outside the tables, as the allocator rounds it
  * @depth: bits of the hash that index the directory
  */
 struct gomap_stats {
@@ -284,6 +307,7 @@ void gomap_clear(struct gomap *m);
 int __must_check gomap_reserve(struct gomap *m, size_t n, gfp_t gfp);
 int gomap_shrink(struct gomap *m, gfp_t gfp);
 bool gomap_shrink_some(struct gomap *m, unsigned int n, gfp_t gfp);
+void gomap_free_barrier(void);
 size_t gomap_len(const struct gomap *m);
 void gomap_stats(const struct gomap *m, struct gomap_stats *st);
 

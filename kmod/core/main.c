@@ -4,15 +4,15 @@
  * offers functions; what user space sees is in gochan.ko.
  */
 
+#include <linux/gomap.h>
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 
 #include "internal.h"
 
 static void __exit gochan_core_exit(void)
 {
 	/* Tables of maps are freed by RCU callbacks that are our text. */
-	rcu_barrier();
+	gomap_free_barrier();
 	/* So are channels by a work item. */
 	gochan_reap_all();
 }

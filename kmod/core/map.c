@@ -96,6 +96,7 @@ static int gomap_do_init(struct gomap *m, const struct gomap_params *p,
 	/* More than LONG_MAX entries do not fit into memory. */
 	m->max_entries = p->max_entries > LONG_MAX ? 0 : p->max_entries;
 	m->gfp = p->gfp;
+	m->payer = p->payer;
 	m->shrink_floor = SIZE_MAX;
 	atomic_long_set(&m->used, 0);
 	spin_lock_init(&m->lock);
@@ -185,22 +186,6 @@ size_t gomap_len(const struct gomap *m)
 }
 EXPORT_SYMBOL_NS_GPL(gomap_len, GOCHAN_NS);
 
-/* What the allocator sets aside for an object: a size class or whole pages. */
-static size_t gomap_rounded(size_t size)
-{
-	if (size > 64 && size <= 96)
-		return 96;
-	if (size > 128 && size <= 192)
-		return 192;
-	return roundup_pow_of_two(max_t(size_t, size, 8));
-}
-
-static size_t gomap_table_bytes(const struct gomap *m, u32 shift)
-{
-	return gomap_rounded(gomap_table_size(shift)) +
-	       gomap_rounded((size_t)gomap_slots(shift) * m->slot_size);
-}
-
 /* Tables of an RCU section of gomap_stats(): some microseconds. */
 #define GOMAP_STATS_TABLES	64
 
@@ -249,7 +234,7 @@ void gomap_stats(const struct gomap *m, struct gomap_stats *st)
 	d = rcu_dereference(m->dir);
 	st->depth = d->depth;
 	if (d != &m->first_dir)
-		st->bytes = gomap_rounded(gomap_dir_size(d->depth));
+		st->bytes = gomap_mem_bytes(m, gomap_dir_size(d->depth));
 	rcu_read_unlock();
 	do {
 		rcu_read_lock();
@@ -257,6 +242,10 @@ void gomap_stats(const struct gomap *m, struct gomap_stats *st)
 		rcu_read_unlock();
 		cond_resched();
 	} while (pos);
+	if (gomap_outline(m, m->kind))
+		st->bytes += st->entries *
+			     gomap_mem_bytes(m, sizeof(struct gomap_block) +
+						m->val_size);
 	st->bytes += READ_ONCE(m->nr_pool) * gomap_table_bytes(m, m->max_shift);
 }
 EXPORT_SYMBOL_NS_GPL(gomap_stats, GOCHAN_NS);

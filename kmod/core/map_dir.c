@@ -31,13 +31,13 @@
  */
 #define GOMAP_DIR_SLICE		1024
 
-/* Make a directory without entries and seed, or return NULL. */
+/* Make a directory without entries and seed. Return as gomap_mem_alloc(). */
 struct gomap_dir *gomap_dir_alloc(const struct gomap *m, u32 depth, gfp_t gfp)
 {
 	struct gomap_dir *d;
 
 	d = gomap_mem_alloc(m, gomap_dir_size(depth), gfp | __GFP_ZERO);
-	if (d)
+	if (!IS_ERR(d))
 		gomap_set_depth(d, depth);
 	return d;
 }
@@ -45,7 +45,11 @@ struct gomap_dir *gomap_dir_alloc(const struct gomap *m, u32 depth, gfp_t gfp)
 /* Free a directory that lookups may still be reading. */
 void gomap_dir_free(struct gomap *m, struct gomap_dir *d)
 {
-	if (d && d != &m->first_dir)
+	if (!d || d == &m->first_dir)
+		return;
+	if (m->payer)
+		gomap_paid_free_rcu(d);
+	else
 		kvfree_rcu(d, rcu);
 }
 
@@ -285,7 +289,7 @@ static void gomap_finish_next(struct gomap *m, gfp_t gfp)
 /*
  * Replace the directory by one of this depth, as long as that is wanted and its
  * tables allow it. A next directory that is being filled is completed first, and
- * may be long enough. Return 0 or -ENOMEM.
+ * may be long enough. Return 0, or an error of gomap_mem_alloc().
  */
 static int gomap_lengthen_at_once(struct gomap *m, u32 depth, gfp_t gfp)
 {
@@ -295,13 +299,14 @@ static int gomap_lengthen_at_once(struct gomap *m, u32 depth, gfp_t gfp)
 	while (gomap_can_lengthen(m, depth)) {
 		if (!d)
 			d = gomap_dir_alloc(m, depth, gfp);
-		if (!d)
-			return -ENOMEM;
+		if (IS_ERR(d))
+			return PTR_ERR(d);
 		if (gomap_begin_next(m, d, true))
 			d = NULL;
 		gomap_finish_next(m, gfp);
 	}
-	kvfree(d);
+	if (d)
+		gomap_mem_free(m, d);
 	return 0;
 }
 
@@ -388,10 +393,10 @@ int gomap_shorten_dir(struct gomap *m, gfp_t gfp)
 	if (!wants)
 		return 0;
 	d = gomap_dir_alloc(m, depth, gfp);
-	if (!d)
-		return -ENOMEM;
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	if (!gomap_begin_next(m, d, false))
-		kvfree(d);
+		gomap_mem_free(m, d);
 	return 1;
 }
 

@@ -284,7 +284,7 @@ static void gomap_fill_pool(struct gomap *m, unsigned int nr)
 
 		t = gomap_table_alloc(m, m->max_shift,
 				      GFP_KERNEL | __GFP_NOWARN);
-		if (!t || !gomap_pool_give(m, t, false))
+		if (IS_ERR(t) || !gomap_pool_give(m, t, false))
 			break;
 	}
 }
@@ -353,8 +353,10 @@ void gomap_stock(struct gomap *m, gfp_t gfp)
 	gfp |= __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
 	if (depth)
 		gomap_lengthen_dir(m, depth, gfp);
-	t = is_short ? gomap_table_alloc(m, m->max_shift, gfp) : NULL;
-	if (t)
+	if (!is_short)
+		return;
+	t = gomap_table_alloc(m, m->max_shift, gfp);
+	if (!IS_ERR(t))
 		gomap_pool_give(m, t, true);
 }
 
@@ -367,16 +369,16 @@ static int gomap_make_tables(struct gomap *m, size_t nr, u32 shift, gfp_t gfp)
 
 	if (nr > 1) {
 		d = gomap_dir_alloc(m, ilog2(nr), gfp);
-		if (!d)
-			return -ENOMEM;
+		if (IS_ERR(d))
+			return PTR_ERR(d);
 		d->seed = m->first_dir.seed;
 		rcu_assign_pointer(m->dir, d);
 	}
 	for (i = 0; i < nr; i++) {
 		struct gomap_table *t = gomap_table_alloc(m, shift, gfp);
 
-		if (!t)
-			return -ENOMEM;
+		if (IS_ERR(t))
+			return PTR_ERR(t);
 		t->depth = d->depth;
 		t->prefix = (u64)i << 1 << (63 - d->depth);
 		gomap_publish(d, t);
@@ -428,7 +430,7 @@ void gomap_undo_setup(struct gomap *m, gfp_t gfp)
 			cond_resched();
 	}
 	if (d != &m->first_dir)
-		kvfree(d);
+		gomap_mem_free(m, d);
 }
 
 /*
@@ -557,8 +559,8 @@ static int gomap_reserve_pool(struct gomap *m, size_t n, gfp_t gfp)
 	while (!err && READ_ONCE(m->nr_pool) < 2 * full) {
 		struct gomap_table *t = gomap_table_alloc(m, m->max_shift, gfp);
 
-		if (!t)
-			return -ENOMEM;
+		if (IS_ERR(t))
+			return PTR_ERR(t);
 		/* Somebody has ended the reservation meanwhile. */
 		if (!gomap_pool_give(m, t, false))
 			break;

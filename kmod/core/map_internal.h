@@ -58,6 +58,7 @@
 
 #include <linux/gomap.h>
 #include <linux/kernel.h>
+#include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
@@ -159,6 +160,7 @@
  * @slots: the slots, anything where there is no entry; the pointer is invariant
  * @prefix: first hash that the table covers; invariant
  * @refs: references: the directory's and the iterators'
+ * @paid: in front of the table's memory is a struct gomap_paid; invariant
  * @rcu: frees the table
  * @next: links the tables of gomap.pool; protected by gomap.lock
  * @ctrl: control words; byte i, from the least significant, is for slot i
@@ -175,12 +177,34 @@ struct gomap_table {
 	void *slots;
 	u64 prefix;
 	refcount_t refs;
+	bool paid;
 	union {
 		struct rcu_head rcu;
 		struct gomap_table *next;
 	};
 	u64 ctrl[];
 };
+
+/**
+ * struct gomap_paid - in front of memory that a payer is charged for
+ * @payer: the payer
+ * @bytes: what it is charged
+ * @apart: memory that is freed with it: the slots of a table; or NULL
+ * @rcu: frees it
+ * @node: links what a work item is to free
+ *
+ * Its size is a multiple of 8 on 32-bit kernels too: a directory entry keeps the
+ * size of a table in the low bits of the table's address.
+ */
+struct gomap_paid {
+	struct gomap_payer *payer;
+	size_t bytes;
+	void *apart;
+	union {
+		struct rcu_head rcu;
+		struct llist_node node;
+	};
+} __aligned(8);
 
 /**
  * struct gomap_block - a value kept outside its slot, which points here
@@ -576,10 +600,20 @@ int gomap_lengthen_dir(struct gomap *m, u32 depth, gfp_t gfp);
 int gomap_shorten_dir(struct gomap *m, gfp_t gfp);
 u32 __gomap_early_depth(const struct gomap *m);
 
-/* map_table.c: tables, and how one replaces another. */
+/* map_mem.c: memory, and its payer. */
 void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp);
+void *gomap_mem_alloc_two(const struct gomap *m, size_t size, void **apart,
+			  size_t apart_size, gfp_t gfp);
+void gomap_mem_free(const struct gomap *m, void *mem);
+size_t gomap_mem_bytes(const struct gomap *m, size_t size);
+size_t gomap_mem_bytes_apart(const struct gomap *m, size_t size);
+void gomap_paid_free(void *mem);
+void gomap_paid_free_rcu(void *mem);
+
+/* map_table.c: tables, and how one replaces another. */
 struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp);
+size_t gomap_table_bytes(const struct gomap *m, u32 shift);
 void gomap_table_free(struct gomap_table *t);
 void gomap_table_put(struct gomap_table *t);
 void gomap_table_wipe(struct gomap_table *t);

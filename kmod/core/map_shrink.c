@@ -38,7 +38,7 @@
 #include <linux/slab.h>
 
 #include "map_internal.h"
-#include "map_key.h"
+#include "map_write.h"
 
 /*
  * Shrinking.
@@ -474,7 +474,7 @@ static void gomap_free_blocks(const struct gomap *m,
 			struct gomap_block *block;
 
 			block = *gomap_slot_block(m, slot, m->kind);
-			kvfree_rcu(block, rcu);
+			gomap_block_free(m, block);
 		}
 	}
 }
@@ -560,7 +560,9 @@ void gomap_clear(struct gomap *m)
 	memset(m->nr_at_depth, 0, sizeof(m->nr_at_depth));
 	spin_unlock_irq(&m->lock);
 
-	kvfree(next);
+	/* Nobody has read it. */
+	if (next)
+		gomap_mem_free(m, next);
 	gomap_pool_trim(m, GFP_KERNEL);
 	gomap_sweep(m, old);
 }
@@ -583,7 +585,8 @@ void gomap_destroy(struct gomap *m)
 	cancel_work_sync(&m->grow_work);
 	cancel_delayed_work_sync(&m->shrink_work);
 	/* A pass may have left a directory half filled. */
-	kvfree(m->next_dir);
+	if (m->next_dir)
+		gomap_mem_free(m, m->next_dir);
 	gomap_sweep(m, rcu_dereference_protected(m->dir, true));
 	gomap_end_reservation(m, GFP_KERNEL);
 }

@@ -19,21 +19,6 @@
 #include "map_key.h"
 
 /*
- * Memory. Only callers that may block fall back to vmalloc(): not all kernels
- * can do that in an interrupt.
- */
-void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
-{
-	gfp |= m->gfp;
-	/* It may not fail at all: gomap_clear(). */
-	if (gfp & __GFP_NOFAIL)
-		gfp &= ~__GFP_RETRY_MAYFAIL;
-	if (gfpflags_allow_blocking(gfp))
-		return kvmalloc(size, gfp);
-	return kmalloc(size, gfp | __GFP_NOWARN);
-}
-
-/*
  * No entries, no tombstones, and no search has gone on behind a group. Readers may
  * be there.
  */
@@ -47,7 +32,7 @@ static void gomap_clear_groups(struct gomap_table *t)
 	memset(gomap_passed(t->ctrl, gomap_mask(t)), 0, gomap_mask(t) + 1);
 }
 
-/* Make an empty table, or return NULL. */
+/* Make an empty table, or return ERR_PTR() as gomap_mem_alloc(). */
 struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 				      gfp_t gfp)
 {
@@ -57,20 +42,18 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= GOMAP_SHIFT_MASK);
 	/* What gomap_passed_size() returns is a multiple of it. */
 	BUILD_BUG_ON(sizeof(u64) <= GOMAP_SHIFT_MASK);
+	BUILD_BUG_ON(sizeof(struct gomap_paid) & GOMAP_SHIFT_MASK);
 	BUILD_BUG_ON(GOMAP_MAX_SHIFT > GOMAP_SHIFT_MASK);
 
-	base = gomap_mem_alloc(m, gomap_table_size(shift), gfp);
-	if (!base)
-		return NULL;
 	/* The slots of entries only are ever looked at. */
-	slots = gomap_mem_alloc(m, gomap_slots(shift) * m->slot_size, gfp);
-	if (!slots) {
-		kvfree(base);
-		return NULL;
-	}
+	base = gomap_mem_alloc_two(m, gomap_table_size(shift), &slots,
+				   gomap_slots(shift) * m->slot_size, gfp);
+	if (IS_ERR(base))
+		return ERR_CAST(base);
 	t = base + gomap_passed_size(shift);
 	memset(t, 0, offsetof(struct gomap_table, ctrl));
 	t->slots = slots;
+	t->paid = m->payer;
 	spin_lock_init(&t->lock);
 	seqcount_spinlock_init(&t->seq, &t->lock);
 	refcount_set(&t->refs, 1);
@@ -80,13 +63,29 @@ struct gomap_table *gomap_table_alloc(const struct gomap *m, u32 shift,
 	return t;
 }
 
+static void *gomap_table_base(struct gomap_table *t)
+{
+	return (void *)t - gomap_passed_size(t->shift);
+}
+
+/* What a table takes. */
+size_t gomap_table_bytes(const struct gomap *m, u32 shift)
+{
+	return gomap_mem_bytes(m, gomap_table_size(shift)) +
+	       gomap_mem_bytes_apart(m, gomap_slots(shift) * m->slot_size);
+}
+
 /* Free a table that was never published. */
 void gomap_table_free(struct gomap_table *t)
 {
 	if (!t)
 		return;
+	if (t->paid) {
+		gomap_paid_free(gomap_table_base(t));
+		return;
+	}
 	kvfree(t->slots);
-	kvfree((void *)t - gomap_passed_size(t->shift));
+	kvfree(gomap_table_base(t));
 }
 
 static void gomap_table_free_rcu(struct rcu_head *rcu)
@@ -97,7 +96,11 @@ static void gomap_table_free_rcu(struct rcu_head *rcu)
 /* Give a reference back. */
 void gomap_table_put(struct gomap_table *t)
 {
-	if (t && refcount_dec_and_test(&t->refs))
+	if (!t || !refcount_dec_and_test(&t->refs))
+		return;
+	if (t->paid)
+		gomap_paid_free_rcu(gomap_table_base(t));
+	else
 		call_rcu(&t->rcu, gomap_table_free_rcu);
 }
 
@@ -310,20 +313,23 @@ static bool gomap_spare_fits(const struct gomap *m,
 }
 
 /*
- * Allocate what is wanted and missing, and see to the directory. Return 0 or
- * -ENOMEM. No lock is held.
+ * Allocate what is wanted and missing, and see to the directory. Return 0,
+ * -ENOMEM, or what the payer says. No lock is held.
  */
 int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
 {
+	struct gomap_table *t;
 	int i;
 
 	for (i = 0; i < sp->nr; i++) {
 		if (gomap_spare_fits(m, sp, i))
 			continue;
 		gomap_table_free(sp->table[i]);
-		sp->table[i] = gomap_table_alloc(m, sp->shift, gfp);
-		if (!sp->table[i])
-			return -ENOMEM;
+		sp->table[i] = NULL;
+		t = gomap_table_alloc(m, sp->shift, gfp);
+		if (IS_ERR(t))
+			return PTR_ERR(t);
+		sp->table[i] = t;
 	}
 	return sp->depth ? gomap_lengthen_dir(m, sp->depth, gfp) : 0;
 }

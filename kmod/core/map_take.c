@@ -120,7 +120,7 @@ static __always_inline int gomap_do_take(struct gomap *m, const void *key,
 		return left;
 	if (block && val)
 		memcpy(val, block->data, m->val_size);
-	gomap_block_free(block);
+	gomap_block_free(m, block);
 	if (unlikely(gomap_is_sparse(m, left)))
 		gomap_shrink_kick(m, left);
 	return 0;

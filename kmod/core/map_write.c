@@ -15,20 +15,14 @@
 
 #include "map_write.h"
 
-/* Blocks of values that are kept outside the slots. */
-
+/* Make the block of a value, or return ERR_PTR() as gomap_mem_alloc(). */
 static struct gomap_block *gomap_block_alloc(const struct gomap *m,
 					     const void *val, gfp_t gfp)
 {
 	size_t size = sizeof(struct gomap_block) + m->val_size;
-	struct gomap_block *block;
+	struct gomap_block *block = gomap_mem_alloc(m, size, gfp);
 
-	gfp |= m->gfp;
-	if (gfpflags_allow_blocking(gfp))
-		block = kvmalloc(size, gfp);
-	else
-		block = kmalloc(size, gfp | __GFP_NOWARN);
-	if (block)
+	if (!IS_ERR(block))
 		memcpy(block->data, val, m->val_size);
 	return block;
 }
@@ -449,10 +443,10 @@ static noinline int gomap_put_outline(struct gomap *m, const void *key,
 	int err;
 
 	st.block = gomap_block_alloc(m, val, gfp);
-	if (!st.block)
-		return -ENOMEM;
+	if (IS_ERR(st.block))
+		return PTR_ERR(st.block);
 	err = gomap_store_slowly(m, key, &st, gfp);
-	gomap_block_free(st.block);
+	gomap_block_free(m, st.block);
 	return err;
 }
 
@@ -631,8 +625,8 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 		return err;
 	if (gomap_outline(m, m->kind)) {
 		st.block = gomap_block_alloc(m, new, gfp);
-		if (!st.block)
-			return -ENOMEM;
+		if (IS_ERR(st.block))
+			return PTR_ERR(st.block);
 	}
 	rcu_read_lock();
 	do {
@@ -644,7 +638,7 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 		}
 	} while (err > 0);
 	rcu_read_unlock();
-	gomap_block_free(st.block);
+	gomap_block_free(m, st.block);
 	return err;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_cas, GOCHAN_NS);

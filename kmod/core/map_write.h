@@ -61,9 +61,14 @@ static __always_inline bool gomap_is_right(const struct gomap *m,
 }
 
 /* Free a value that was kept outside the slots, once nobody reads it. */
-static inline void gomap_block_free(struct gomap_block *block)
+static inline void gomap_block_free(const struct gomap *m,
+				    struct gomap_block *block)
 {
-	if (block)
+	if (!block)
+		return;
+	if (m->payer)
+		gomap_paid_free_rcu(block);
+	else
 		kvfree_rcu(block, rcu);
 }
 

@@ -8,6 +8,7 @@
  */
 
 #include <linux/fs.h>
+#include <linux/gomap.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -117,6 +118,8 @@ static int __init gochan_dev_init(void)
 static void __exit gochan_dev_exit(void)
 {
 	misc_deregister(&gochan_dev);
+	/* What maps gave up is uncharged by RCU callbacks that call our text. */
+	gomap_free_barrier();
 	gochan_quota_exit();
 }
 

@@ -17,9 +17,9 @@
  *	it through its file_system_type. So there is no window in which the
  *	module's text is gone but needed.
  *
- * Locks, in the order they are taken
- *	1. gochan_map_file.lock (map_file.h): what a map is charged for
- *	2. the account table's mutex (quota.c)
+ * Locks
+ *	The account table's spinlock (quota.c) is irq-safe; the locks of the map
+ *	of accounts nest inside it.
  */
 
 #ifndef _GOCHAN_DEV_INTERNAL_H
@@ -41,6 +41,7 @@
 				 __GFP_RETRY_MAYFAIL)
 
 struct gochan_account;
+struct gomap_payer;
 
 /**
  * union gochan_arg - a copy of any ioctl's argument
@@ -152,7 +153,8 @@ void gochan_fs_release(void);
 
 /* quota.c */
 struct gochan_account *gochan_charge(size_t bytes);
-int gochan_recharge(struct gochan_account *acct, size_t from, size_t to);
+struct gomap_payer *gochan_payer(struct gochan_account *acct);
+void gochan_wait_overdraft(struct gochan_account *acct);
 void gochan_uncharge(struct gochan_account *acct, size_t bytes);
 int gochan_quota_init(void);
 void gochan_quota_exit(void);

@@ -4,24 +4,20 @@
  * what they are charged for. The commands are in map_ops.c and map_batch.c.
  *
  * Charging a map
- *	A map grows with its entries, but in steps: when its tables double. The
- *	charge goes ahead of that. It covers what the map takes now and what a
- *	number of insertions, the credit, can add to it. Each insertion uses
- *	one up, without a lock. Who finds none left computes a new charge,
- *	which the account may refuse, before anything is inserted.
+ *	Its memory is charged to its maker's account as it is allocated, and
+ *	uncharged as it is freed: the account is the map's payer (quota.c).
+ *	A command that needs more than the account may have is refused before
+ *	anything is changed.
  *
- *	What the credit can add is an estimate: entries spread over the tables
- *	as their hashes have it, which is evenly, give or take. Whatever the
- *	estimate misses is measured and charged the next time, at most one
- *	credit later.
+ *	Overwriting never fails for that. A value that is kept outside the table
+ *	takes the room of two until nobody reads the old one: a user at the
+ *	limit gets it for that time.
  *
- *	What kernel code inserts (gomap_get_from_fd()) asks no account; it is
- *	measured with the rest when a user's insertion needs a new charge.
+ *	What kernel code inserts (gomap_get_from_fd()) is charged but not
+ *	refused, unless its flags have __GFP_ACCOUNT.
  *
  *	When an eighth of the slots would do, deletions do bounded steps of
- *	shrinking the map, without gochan_map_file.lock, so that insertions do
- *	not wait for them. The charge comes down at the end of that,
- *	and whenever half of the entries have been deleted.
+ *	shrinking the map.
  *
  * Lifetime: internal.h.
  */
@@ -30,7 +26,6 @@
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -40,153 +35,17 @@
 #include "../compat.h"
 #include "map_file.h"
 
-/* Slots of the smallest table, and what is beside them, generously. */
-#define GOCHAN_FIRST_SLOTS	8
-#define GOCHAN_FIRST_TABLE	256
-
-/* The most bytes to hold in advance for values outside of the tables. */
-#define GOCHAN_VALUES_AHEAD	65536
-
 /* A hint for more memory than this is a mistake, and ignored. */
 #define GOCHAN_MAX_HINT		SZ_1G
-
-/* Deletions that make a map of any size look at its charge. */
-#define GOCHAN_MIN_DELETED	64
 
 /*
  * What a map takes.
  */
 
-/* Bytes of a slot, alignment included. */
-static size_t gochan_map_slot(const struct gochan_map_file *mf)
+/* Beside what gomap_stats() knows of. */
+static size_t gochan_map_footprint(void)
 {
-	size_t value = mf->value_size;
-
-	if (value > GOMAP_MAX_INLINE)
-		value = sizeof(void *);
-	return ALIGN(mf->key_size + mf->varlen, 8) + ALIGN(value, 8);
-}
-
-/* What each entry takes in addition: a value that is kept outside its slot. */
-static size_t gochan_map_block(const struct gochan_map_file *mf)
-{
-	if (mf->value_size <= GOMAP_MAX_INLINE)
-		return 0;
-	return kmalloc_size_roundup(sizeof(struct rcu_head) + mf->value_size);
-}
-
-static size_t gochan_map_bytes(const struct gochan_map_file *mf,
-			       const struct gomap_stats *st)
-{
-	return sizeof(*mf) + st->bytes + st->entries * gochan_map_block(mf);
-}
-
-/*
- * For how many insertions to charge in advance. To compute a charge, each table
- * is looked at: 64 insertions for each full-size one make up for that.
- */
-static size_t gochan_map_ahead(const struct gochan_map_file *mf,
-			       const struct gomap_stats *st)
-{
-	size_t n = GOCHAN_FIRST_SLOTS + st->slots / 16;
-	size_t block = gochan_map_block(mf);
-
-	if (block)
-		n = min(n, GOCHAN_VALUES_AHEAD / block + st->entries / 16 + 1);
-	return n;
-}
-
-/*
- * What a map takes at most after @ahead more insertions.
- *
- * Tables double when 7/8 of their slots are used, tombstones included, and are
- * 7/16 full then. Going by the average, a map between those two has a part of
- * its slots in tables that are about to double and the others in tables that
- * just have; beyond 7/8 all do, and more than once. With more than one table
- * the estimate gets a margin for chance. The directory is part of the bytes.
- */
-static size_t gochan_map_cost(const struct gochan_map_file *mf,
-			      const struct gomap_stats *st, size_t ahead)
-{
-	size_t half = st->slots / 16 * 7 + st->slots % 16 / 2;
-	size_t used = st->entries + st->tombstones + ahead;
-	size_t cost = gochan_map_bytes(mf, st);
-
-	cost += GOCHAN_FIRST_TABLE + GOCHAN_FIRST_SLOTS * gochan_map_slot(mf);
-	cost += ahead * gochan_map_block(mf);
-	if (half && used > half)
-		cost += st->bytes / 16 *
-			DIV_ROUND_UP(16 * (used - half), half);
-	if (st->tables > 1)
-		cost += st->bytes / 16;
-	return cost;
-}
-
-/* Compute the charge anew. Return 0, or -EDQUOT: then it is as it was. */
-static int __gochan_map_charge(struct gochan_map_file *mf)
-{
-	struct gomap_stats st;
-	size_t ahead, cost;
-	int err;
-
-	lockdep_assert_held(&mf->lock);
-
-	atomic_long_set(&mf->deleted, 0);
-	gomap_stats(&mf->map, &st);
-	ahead = gochan_map_ahead(mf, &st);
-	cost = gochan_map_cost(mf, &st, ahead);
-	err = gochan_recharge(mf->acct, mf->charged, cost);
-	if (err)
-		return err;
-	WRITE_ONCE(mf->charged, cost);
-	atomic_long_set(&mf->credit, ahead);
-	WRITE_ONCE(mf->delete_limit, st.entries / 2 + GOCHAN_MIN_DELETED);
-	return 0;
-}
-
-static bool gochan_map_use_credit(struct gochan_map_file *mf)
-{
-	return atomic_long_add_unless(&mf->credit, -1, 0);
-}
-
-/**
- * gochan_map_room - see to it that an entry may be inserted
- * @mf: the map's file
- * @key: its key
- *
- * What is in the map takes no more room when it is overwritten: users who have
- * reached their quota can go on with that. If somebody deletes the key in this
- * moment, one entry is inserted that has not been charged; the next charge has
- * it.
- *
- * Context: Process context. May sleep.
- * Return: 0 or -EDQUOT.
- */
-int gochan_map_room(struct gochan_map_file *mf, const void *key)
-{
-	int err = 0;
-
-	if (gochan_map_use_credit(mf) || gomap_contains(&mf->map, key))
-		return 0;
-	mutex_lock(&mf->lock);
-	while (!err && !gochan_map_use_credit(mf))
-		err = __gochan_map_charge(mf);
-	mutex_unlock(&mf->lock);
-	return err;
-}
-
-/**
- * gochan_map_settle - bring the charge down to what a map takes
- * @mf: the map's file
- *
- * Context: Process context. May sleep.
- */
-void gochan_map_settle(struct gochan_map_file *mf)
-{
-	mutex_lock(&mf->lock);
-	/* If it is more after all, it can be refused when it is needed. */
-	__gochan_map_charge(mf);
-	mutex_unlock(&mf->lock);
+	return kmalloc_size_roundup(sizeof(struct gochan_map_file));
 }
 
 /**
@@ -203,19 +62,7 @@ void gochan_map_settle(struct gochan_map_file *mf)
  */
 void gochan_map_deleted(struct gochan_map_file *mf, u32 n)
 {
-	bool many = atomic_long_add_return(n, &mf->deleted) >=
-		    READ_ONCE(mf->delete_limit);
-
-	if (gomap_shrink_some(&mf->map, n,
-			      GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)) {
-		gochan_map_settle(mf);
-		return;
-	}
-	/* One is enough. */
-	if (!many || !mutex_trylock(&mf->lock))
-		return;
-	__gochan_map_charge(mf);
-	mutex_unlock(&mf->lock);
+	gomap_shrink_some(&mf->map, n, GFP_KERNEL | __GFP_NORETRY);
 }
 
 /*
@@ -232,8 +79,10 @@ void gochan_map_deleted(struct gochan_map_file *mf, u32 n)
 void gochan_map_info_of(struct gochan_map_file *mf, struct gochan_map_info *info)
 {
 	struct gomap_stats st;
+	size_t bytes;
 
 	gomap_stats(&mf->map, &st);
+	bytes = gochan_map_footprint() + st.bytes;
 	*info = (struct gochan_map_info) {
 		.size = info->size,
 		.flags = mf->varlen ? GOCHAN_MAP_VARLEN : 0,
@@ -244,8 +93,8 @@ void gochan_map_info_of(struct gochan_map_file *mf, struct gochan_map_info *info
 		.slots = st.slots,
 		.tables = st.tables,
 		.tombstones = st.tombstones,
-		.bytes = gochan_map_bytes(mf, &st),
-		.charged = READ_ONCE(mf->charged),
+		.bytes = bytes,
+		.charged = bytes,
 	};
 }
 
@@ -287,8 +136,7 @@ static void gochan_map_drop(struct gochan_map_file *mf)
 	if (!refcount_dec_and_test(&mf->refs))
 		return;
 	gomap_destroy(&mf->map);
-	gochan_uncharge(mf->acct, mf->charged);
-	mutex_destroy(&mf->lock);
+	gochan_uncharge(mf->acct, gochan_map_footprint());
 	kfree(mf);
 }
 
@@ -308,26 +156,20 @@ static const struct file_operations gochan_map_fops = {
 };
 
 /*
- * How many entries to make room for at once, and what that takes at most. A
- * slot has a control byte and a part of what its group and its table have, too;
- * the allocator may double all that. For 7 entries there are 8 slots, or up to
- * 16.
+ * How many entries to make room for at once. An entry has less than one control
+ * byte and its part of a table's head; half of the slots may stay empty.
  */
-static size_t gochan_map_hint(const struct gochan_map_file *mf, u64 hint,
-			      size_t *bytes)
+static size_t gochan_map_hint(const struct gochan_map_file *mf, u64 hint)
 {
-	size_t slot = 2 * (gochan_map_slot(mf) + 2), n;
+	size_t value = min_t(size_t, mf->value_size, GOMAP_MAX_INLINE);
 
-	*bytes = 0;
 	if (mf->max_entries)
 		hint = min(hint, mf->max_entries);
-	if (!hint || hint > GOCHAN_MAX_HINT / slot / 16 * 7)
-		return 0;
-	n = hint;
-	*bytes = slot * roundup_pow_of_two(n * 8 / 7 + 1);
-	return n;
+	return hint > GOCHAN_MAX_HINT / (2 * (mf->key_size + value + 2)) ?
+	       0 : hint;
 }
 
+/* A hint that there is no room for is no error: less will do. */
 static int gochan_map_setup(struct gochan_map_file *mf, size_t hint)
 {
 	const struct gomap_params params = {
@@ -335,11 +177,17 @@ static int gochan_map_setup(struct gochan_map_file *mf, size_t hint)
 		.val_size = mf->value_size,
 		.flags = GOMAP_SIPHASH | (mf->varlen ? GOMAP_BYTES : 0),
 		.max_entries = min_t(u64, mf->max_entries, SIZE_MAX),
-		/* With GFP_KERNEL, which all commands use: GOCHAN_GFP_USER. */
 		.gfp = __GFP_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL,
+		.payer = gochan_payer(mf->acct),
 	};
+	int err;
 
-	return gomap_init(&mf->map, &params, hint, GFP_KERNEL);
+	for (;;) {
+		err = gomap_init(&mf->map, &params, hint, GOCHAN_GFP_USER);
+		if (!hint || (err != -EDQUOT && err != -ENOMEM))
+			return err;
+		hint /= 2;
+	}
 }
 
 /* Make a map, charged to the caller, and what its file will own. */
@@ -347,7 +195,6 @@ static struct gochan_map_file *
 gochan_map_new(const struct gochan_map_create *arg)
 {
 	struct gochan_map_file *mf;
-	size_t hint, room;
 	int err;
 
 	mf = kzalloc(sizeof(*mf), GFP_KERNEL_ACCOUNT);
@@ -360,26 +207,20 @@ gochan_map_new(const struct gochan_map_create *arg)
 		    arg->value_size == sizeof(u64);
 	mf->max_entries = arg->max_entries;
 	refcount_set(&mf->refs, 1);
-	mutex_init(&mf->lock);
-	hint = gochan_map_hint(mf, arg->hint, &room);
-	mf->charged = sizeof(*mf) + room;
-	mf->delete_limit = GOCHAN_MIN_DELETED;
 
-	mf->acct = gochan_charge(mf->charged);
+	mf->acct = gochan_charge(gochan_map_footprint());
 	if (IS_ERR(mf->acct)) {
 		err = PTR_ERR(mf->acct);
 		goto free_mf;
 	}
-	err = gochan_map_setup(mf, hint);
+	err = gochan_map_setup(mf, gochan_map_hint(mf, arg->hint));
 	if (err)
 		goto uncharge;
-	gochan_map_settle(mf);
 	return mf;
 
 uncharge:
-	gochan_uncharge(mf->acct, mf->charged);
+	gochan_uncharge(mf->acct, gochan_map_footprint());
 free_mf:
-	mutex_destroy(&mf->lock);
 	kfree(mf);
 	return ERR_PTR(err);
 }
@@ -432,7 +273,8 @@ static bool gochan_map_is(const struct gochan_map_file *mf,
  *
  * All of the kernel's functions for maps work on it, gomap_destroy() and
  * gomap_free() excepted. What is inserted is charged to the map's user like
- * everything in it, but not refused: the caller decides how much that may be.
+ * everything in it, but not refused, unless @gfp of the call has __GFP_ACCOUNT:
+ * the caller decides how much that may be.
  *
  * Context: Process context.
  * Return: the map, to be given back by gomap_put_from_fd(), or ERR_PTR(-EBADF)

@@ -10,7 +10,6 @@
 
 #include <linux/atomic.h>
 #include <linux/gomap.h>
-#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/uaccess.h>
 
@@ -26,11 +25,6 @@
  * @varlen: keys have a length of their own; invariant
  * @words: keys and values have eight bytes; invariant
  * @max_entries: the limit, or 0; invariant
- * @lock: protects @charged, and what the charge is computed from
- * @charged: bytes charged; protected by @lock
- * @credit: how many entries may be inserted on this charge; set under @lock
- * @deleted: entries deleted since @charged was computed
- * @delete_limit: how many make it worth computing again; written under @lock
  */
 struct gochan_map_file {
 	struct gomap map;
@@ -41,12 +35,6 @@ struct gochan_map_file {
 	bool varlen;
 	bool words;
 	u64 max_entries;
-
-	struct mutex lock;	/* protects the charge */
-	size_t charged;
-	atomic_long_t credit;
-	atomic_long_t deleted;
-	long delete_limit;
 };
 
 /**
@@ -86,9 +74,7 @@ static inline int gochan_probe_out(u64 to, size_t len)
 
 /* map_file.c */
 void gochan_map_info_of(struct gochan_map_file *mf, struct gochan_map_info *info);
-int gochan_map_room(struct gochan_map_file *mf, const void *key);
 void gochan_map_deleted(struct gochan_map_file *mf, u32 n);
-void gochan_map_settle(struct gochan_map_file *mf);
 
 /* map_ops.c */
 long gochan_map_dispatch(struct file *file, unsigned int cmd,

@@ -143,17 +143,18 @@ int gochan_put_how(u32 flags, enum gomap_put_how *how)
 int gochan_map_store(struct gochan_map_file *mf, const void *key,
 		     const void *value, enum gomap_put_how how)
 {
-	int err;
+	int err = gomap_put(&mf->map, key, value, how, GOCHAN_GFP_USER);
 
-	/* Overwriting takes no room. Where nothing was inserted, try that. */
-	if (how == GOMAP_ANY && !atomic_long_read(&mf->credit)) {
-		err = gomap_put(&mf->map, key, value, GOMAP_EXISTING,
-				GFP_KERNEL);
-		if (err != -ENOENT)
-			return err;
-	}
-	err = how == GOMAP_EXISTING ? 0 : gochan_map_room(mf, key);
-	return err ?: gomap_put(&mf->map, key, value, how, GFP_KERNEL);
+	if (likely(err != -EDQUOT))
+		return err;
+	if (how == GOMAP_NEW)
+		return gomap_contains(&mf->map, key) ? -EEXIST : -EDQUOT;
+	if (!gomap_contains(&mf->map, key))
+		return how == GOMAP_ANY ? -EDQUOT : -ENOENT;
+	/* Overwriting takes no more room than there is, or only for a moment. */
+	gochan_wait_overdraft(mf->acct);
+	err = gomap_put(&mf->map, key, value, GOMAP_EXISTING, GFP_KERNEL);
+	return err == -ENOENT && how == GOMAP_ANY ? -EDQUOT : err;
 }
 
 static int gochan_put_entry(struct gochan_map_file *mf,
@@ -266,7 +267,11 @@ static int gochan_cas_staged(struct gochan_map_file *mf, const void *key,
 	    gochan_copy_in(new, arg->value, mf->value_size) ||
 	    gochan_probe_out(arg->expected, mf->value_size))
 		return -EFAULT;
-	err = gomap_cas(&mf->map, key, old, new, GFP_KERNEL);
+	err = gomap_cas(&mf->map, key, old, new, GOCHAN_GFP_USER);
+	if (err == -EDQUOT) {
+		gochan_wait_overdraft(mf->acct);
+		err = gomap_cas(&mf->map, key, old, new, GFP_KERNEL);
+	}
 	if (err == -EEXIST &&
 	    gochan_copy_out(arg->expected, old, mf->value_size))
 		return -EFAULT;
@@ -297,18 +302,14 @@ static long gochan_map_cas(struct file *file, union gochan_arg *arg)
 	return err;
 }
 
-/* Counters mostly exist: those need no room. */
 static int gochan_add_to(struct gochan_map_file *mf, const void *key,
 			 struct gochan_map_add *add)
 {
-	int err = gomap_add(&mf->map, key, add->delta, GOMAP_EXISTING,
-			    &add->sum, GFP_KERNEL);
+	enum gomap_put_how how = add->flags & GOCHAN_MAP_ADD_CREATE ?
+				 GOMAP_ANY : GOMAP_EXISTING;
 
-	if (err != -ENOENT || !(add->flags & GOCHAN_MAP_ADD_CREATE))
-		return err;
-	err = gochan_map_room(mf, key);
-	return err ?: gomap_add(&mf->map, key, add->delta, GOMAP_ANY,
-				&add->sum, GFP_KERNEL);
+	return gomap_add(&mf->map, key, add->delta, how, &add->sum,
+			 GOCHAN_GFP_USER);
 }
 
 static long gochan_map_add(struct file *file, union gochan_arg *arg)
@@ -332,7 +333,6 @@ static long gochan_map_clear(struct file *file, union gochan_arg *arg)
 	struct gochan_map_file *mf = file->private_data;
 
 	gomap_clear(&mf->map);
-	gochan_map_settle(mf);
 	return 0;
 }
 

@@ -416,8 +416,7 @@ struct gochan_map_iter {
  * @tables: out: tables
  * @tombstones: out: slots of deleted entries that wait for being cleaned up
  * @bytes: out: memory that the map takes
- * @charged: out: memory that it is charged for, which is what it takes and what
- *	the next few insertions may add
+ * @charged: out: memory that it is charged for, the same
  *
  * While others change the map, the numbers are not of one instant.
  */

@@ -59,4 +59,18 @@ static inline long long cgroup_read(const struct cgroup *cg, const char *file,
 	return at ? atoll(at + (key ? strlen(key) : 0)) : -1;
 }
 
+/* Wait until what processes left behind has been freed. */
+static inline bool cgroup_settle(const struct cgroup *cg)
+{
+	__u64 end = in_ms(STATE_TIMEOUT / NSEC_PER_MSEC);
+	unsigned int turn = 0;
+
+	while (cgroup_read(cg, "memory.current", NULL) > 2 << 20) {
+		if (now_ns(CLOCK_MONOTONIC) > end)
+			return false;
+		short_pause(turn++);
+	}
+	return true;
+}
+
 #endif /* GOCHAN_CGROUP_TEST_H */

@@ -492,7 +492,7 @@ static int peer_fill(struct peer *peer)
 	__u64 key, mixed, again, sum;
 	struct gochan_map_info info;
 	char value[65536];
-	int fd, error;
+	int fd, error, hinted;
 
 	if (!become(USER))
 		return PEER_FAILED;
@@ -521,7 +521,11 @@ static int peer_fill(struct peer *peer)
 	if (peer->value == 8)
 		CHECK(map_add(fd, &mixed, 8, 1, GOCHAN_MAP_ADD_CREATE, &sum) ==
 		      -EDQUOT);
-	CHECK(map_create_limited(0, 8, 8, 100000, 0) == -EDQUOT);
+	/* Of a hint there is what fits. */
+	hinted = map_create_limited(0, 8, 8, 100000, 0);
+	CHECK(hinted == -EDQUOT || (hinted >= 0 && !map_info(hinted, &info) &&
+				    info.slots < 100000));
+	close(hinted);
 
 	/* What is deleted makes room; clear makes all of it. */
 	for (key = 0; key < peer->count; key++) {
@@ -559,7 +563,7 @@ TEST_F_TIMEOUT(quota, limits_what_a_map_takes, 100)
 		EXPECT_EQ(0, peer_join(peer));
 		/* A sixth of the memory at least is of use. */
 		EXPECT_LT(bytes / (8 + sizes[i]) / 6, peer->count);
-		EXPECT_GT(bytes / (8 + sizes[i]), peer->count);
+		EXPECT_GE(bytes / (8 + sizes[i]), peer->count);
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include "cgroup_test.h"
 #include "map_test.h"
+#include "quota_test.h"
 
 #define MIB		(1U << 20)
 
@@ -60,6 +61,8 @@ FIXTURE_TEARDOWN(limit)
 	cgroup_remove(&self->cg);
 }
 
+static char value[65536];
+
 /* The cgroup of the peers: the harness gives a peer no fixture. */
 static struct cgroup limited;
 
@@ -90,7 +93,6 @@ TEST_F(limit, refuses_a_large_ring)
 
 static int peer_fill(struct peer *peer)
 {
-	static char value[65536];
 	int fd, error;
 	__u64 key;
 
@@ -130,6 +132,220 @@ TEST_F_TIMEOUT(limit, refuses_entries, 200)
 		EXPECT_LT(32 * MIB / (sizes[i] + 8) / 6, peer->count);
 		EXPECT_GT(32 * MIB / (sizes[i] + 8), peer->count);
 	}
+}
+
+/*
+ * What an account is charged is what was taken: a user with a quota takes all
+ * of it, and the cgroup says how much that was.
+ */
+
+/* A user nobody else is. */
+#define USER		51969
+
+#define QUOTA		(32 * MIB)
+
+FIXTURE(quota) {
+	struct cgroup cg;
+	struct quota_limits limits;
+	bool usable;
+};
+
+FIXTURE_SETUP(quota)
+{
+	char text[16];
+
+	self->usable = cgroup_make(&self->cg, "quota") &&
+		       quota_save(&self->limits);
+	if (!self->usable)
+		SKIP(return, "no memory controller, or no setting of " BYTES);
+	snprintf(text, sizeof(text), "%u", QUOTA);
+	ASSERT_EQ(0, write_text(BYTES, text));
+	limited = self->cg;
+}
+
+FIXTURE_TEARDOWN(quota)
+{
+	if (self->usable)
+		EXPECT_EQ(0, quota_restore(&self->limits));
+	cgroup_remove(&self->cg);
+}
+
+/* What the peers do; each of these has one of the two. */
+static struct taking {
+	__u32 elem_size, capacity;	/* of channels */
+	__u32 key_size, value_size;	/* of one map */
+	bool hint;
+} taking;
+
+static int take_channels(void)
+{
+	int fd;
+
+	do {
+		fd = chan_create(0, taking.elem_size, taking.capacity);
+	} while (fd >= 0);
+	return fd;
+}
+
+static int take_entries(int fd, __u64 *n)
+{
+	int error;
+
+	for (*n = 0; ; ++*n) {
+		__u64 key[16] = { scramble(*n) };
+
+		error = map_put(fd, key, taking.key_size, value,
+				taking.value_size, 0);
+		if (error)
+			return error;
+	}
+}
+
+/* Out: @count: what the cgroup says it has taken. */
+static int peer_take(struct peer *peer)
+{
+	long long before;
+	int fd, error;
+	__u64 n;
+
+	if (!peer_limit() || !become(USER))
+		return PEER_FAILED;
+	/* What comes with the first one of all. */
+	close(chan_create(0, 8, 1));
+	close(map_create(0, 8, 8));
+	before = cgroup_read(&limited, "memory.current", NULL);
+	if (taking.elem_size) {
+		error = take_channels();
+	} else {
+		fd = map_create_limited(0, taking.key_size, taking.value_size,
+					taking.hint ? 1 << 23 : 0, 0);
+		if (fd < 0)
+			return fd;
+		error = take_entries(fd, &n);
+	}
+	peer->count = cgroup_read(&limited, "memory.current", NULL) - before;
+	return error;
+}
+
+TEST_F_TIMEOUT(quota, is_what_the_objects_take, 300)
+{
+	static const struct taking takings[] = {
+		{ .elem_size = 8, .capacity = 8192 },
+		{ .elem_size = 1000, .capacity = 100 },
+		{ .elem_size = 65536, .capacity = 16 },
+		{ .elem_size = 4096, .capacity = 700 },
+		{ .key_size = 8, .value_size = 8 },
+		{ .key_size = 8, .value_size = 64 },
+		{ .key_size = 8, .value_size = 128 },
+		{ .key_size = 8, .value_size = 129 },
+		{ .key_size = 128, .value_size = 100 },
+		{ .key_size = 8, .value_size = 4096 },
+		{ .key_size = 8, .value_size = 65536 },
+		{ .key_size = 8, .value_size = 8, .hint = true },
+	};
+	struct peer *peer;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(takings); i++) {
+		taking = takings[i];
+		ASSERT_TRUE(cgroup_settle(&self->cg));
+		peer = peer_start(peer_take, -1, 0);
+		EXPECT_EQ(-EDQUOT, peer_join(peer));
+		TH_LOG("elements %u * %u, entries %u + %u: %llu of %u KiB",
+		       taking.elem_size, taking.capacity, taking.key_size,
+		       taking.value_size, peer->count / 1024, QUOTA / 1024);
+		EXPECT_LT(QUOTA / 100 * 94, peer->count);
+		EXPECT_GT(QUOTA / 100 * 106, peer->count);
+	}
+}
+
+/* In: @value: what to do. Out: @count: the most that the cgroup has had. */
+static int peer_churn(struct peer *peer)
+{
+	__u64 key = 1, end = in_ms(scaled(3000, 1000));
+	int fd = -1, other;
+	long long now;
+
+	if (!peer_limit() || !become(USER))
+		return PEER_FAILED;
+	do {
+		if (fd < 0)
+			fd = map_create(0, 8, sizeof(value));
+		switch (peer->value) {
+		case 0:	/* overwriting */
+			if (map_put(fd, &key, 8, value, sizeof(value), 0))
+				return PEER_FAILED;
+			break;
+		case 1:	/* inserting and deleting */
+			if (map_put(fd, &key, 8, value, sizeof(value), 0) ||
+			    map_delete(fd, &key, 8))
+				return PEER_FAILED;
+			key++;
+			break;
+		case 2: /* maps that come and go */
+			other = map_create_limited(0, 8, 128, 20000, 0);
+			if (other < 0 || close(other))
+				return PEER_FAILED;
+			break;
+		case 3: /* overwriting at the limit */
+			while (!map_put(fd, &key, 8, value, sizeof(value), 0))
+				key++;
+			other = 0;
+			for (key = 2; key < 300 && !other; key++)
+				other = map_put(fd, &key, 8, value,
+						sizeof(value), 0);
+			if (other)
+				return other;
+		}
+		now = cgroup_read(&limited, "memory.current", NULL);
+		if (now > (long long)peer->count)
+			peer->count = now;
+	} while (now_ns(CLOCK_MONOTONIC) < end);
+	return 0;
+}
+
+TEST_F_TIMEOUT(quota, holds_for_what_waits_for_rcu, 300)
+{
+	struct peer *peer;
+	__u64 what;
+
+	for (what = 0; what < 4; what++) {
+		ASSERT_TRUE(cgroup_settle(&self->cg));
+		peer = peer_start(peer_churn, -1, what);
+		EXPECT_EQ(0, peer_join(peer));
+		TH_LOG("%llu KiB at most", peer->count / 1024);
+		EXPECT_GT(QUOTA / 8 * 10, peer->count);
+	}
+}
+
+static int peer_hints(struct peer *peer)
+{
+	struct gochan_map_info info;
+	int fd;
+
+	if (!become(USER))
+		return PEER_FAILED;
+	fd = map_create_limited(0, 8, 8, peer->value, 0);
+	if (fd < 0)
+		return fd;
+	if (map_info(fd, &info))
+		return PEER_FAILED;
+	peer->count = info.slots;
+	return 0;
+}
+
+TEST_F(quota, gives_what_fits_of_a_hint)
+{
+	struct peer *peer;
+
+	/* Slots of 16 bytes, and what is beside them. */
+	peer = peer_start(peer_hints, -1, 900000);
+	EXPECT_EQ(0, peer_join(peer));
+	EXPECT_LE(900000, peer->count);
+	peer = peer_start(peer_hints, -1, 10000000);
+	EXPECT_EQ(0, peer_join(peer));
+	EXPECT_LE(1U << 19, peer->count);
+	EXPECT_GT(1U << 21, peer->count);
 }
 
 TEST_HARNESS_MAIN
