@@ -50,6 +50,8 @@
  * @done: how many have moved
  * @hold: the most to move under one hold of the lock
  * @records: those of the sleepers served under this hold
+ * @taken: messages received from the ring under this hold
+ * @filled: slots that sleeping senders have filled under this hold
  */
 struct gochan_batch {
 	struct gochan *ch;
@@ -61,6 +63,8 @@ struct gochan_batch {
 	u32 done;
 	u32 hold;
 	u32 records;
+	u32 taken;
+	u32 filled;
 };
 
 static void gochan_batch_init(struct gochan_batch *b, struct gochan *ch, u32 n)
@@ -371,12 +375,23 @@ static void __gochan_recv_run(struct gochan_batch *b, u32 end)
 	filled = __gochan_refill(b, taken);
 	/* Pairs with smp_load_acquire() in gochan_looks_empty(). */
 	smp_store_release(&ch->len, ch->len - taken + filled);
-	__gochan_notify_many(&ch->recvq, EPOLLIN | EPOLLRDNORM, filled);
+	b->taken += taken;
+	b->filled += filled;
+}
+
+/* What a hold that received from the ring means for others: once for each hold. */
+static void __gochan_recv_notify(struct gochan_batch *b)
+{
+	struct gochan *ch = b->ch;
+
+	if (!b->taken)
+		return;
+	__gochan_notify_many(&ch->recvq, EPOLLIN | EPOLLRDNORM, b->filled);
 	if (ch->timer)
 		__gotimer_taken(ch->timer);
 	else
 		__gochan_notify_many(&ch->sendq, EPOLLOUT | EPOLLWRNORM,
-				     taken - filled);
+				     b->taken - b->filled);
 }
 
 /*
@@ -393,10 +408,13 @@ static int __gochan_recv_hold(struct gochan_batch *b)
 	if (!ch->len && ch->closed)
 		return -EPIPE;
 	b->records = 0;
+	b->taken = 0;
+	b->filled = 0;
 	if (!ch->len)
 		__gochan_take_over(b, end);
 	while (ch->len && b->done < end && !gochan_batch_tired(b))
 		__gochan_recv_run(b, end);
+	__gochan_recv_notify(b);
 	return b->done == end || ch->len || gochan_batch_tired(b) ? 0 : -EAGAIN;
 }
 
