@@ -23,7 +23,8 @@
  *	3. gochan_queue.waiters.lock
  *				inside 1, and innermost: the waiters' records.
  *				A record is queued under 1 and 3. Under 3 alone
- *				a sleep that has ended takes its records back.
+ *				records are taken back, by the task or by the
+ *				winner of its claim.
  */
 
 #ifndef _GOCHAN_INTERNAL_H
@@ -134,15 +135,16 @@ enum gochan_sleep_state {
  * struct gochan_sleeper - what the records of one sleeping task share
  * @task: the task
  * @state: enum gochan_sleep_state
- * @winner: the record that was served, a struct gochan_waiter or the watch of a
- *	file (select_poll.c); NULL until @state is GOCHAN_DONE
+ * @poked: a file of a select has woken the task: select_poll.c
+ * @winner: the record that was served; NULL until @state is GOCHAN_DONE
  * @records: all its records
  * @nr: how many these are
  */
 struct gochan_sleeper {
 	struct task_struct *task;
 	atomic_t state;
-	const void *winner;
+	bool poked;
+	const struct gochan_waiter *winner;
 	struct gochan_waiter *records;
 	unsigned int nr;
 };
@@ -207,7 +209,7 @@ void __gochan_notify_all(struct gochan_queue *q);
  */
 static inline bool __gochan_has_waiters(const struct gochan_queue *q)
 {
-	return data_race(q->nr);	/* a hint, as said */
+	return READ_ONCE(q->nr);
 }
 
 /*

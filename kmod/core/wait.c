@@ -14,7 +14,8 @@
  *
  * The claim word
  *	Several may want to end one sleep: peers on different channels, the
- *	closer, and the task itself because of a signal or its deadline. The
+ *	closer, and the task itself because of a signal, its deadline, or a
+ *	file that has woken it (select_poll.c). The
  *	one that moves gochan_sleeper.state from PARKED to CLAIMED wins; the
  *	others leave the sleeper alone:
  *
@@ -36,7 +37,9 @@
  *	weight: a peer that meets it drops it, with interrupts off. So there are
  *	never many. The winner takes the other records off their queues before
  *	it lets go of the lock under which it won, and the task takes its own
- *	off before it tries the claim. However many tasks a user starts, and
+ *	off before it tries the claim. So a peer on one channel may miss a select
+ *	whose deadline or signal has come, although a peer on another channel
+ *	then serves it. However many tasks a user starts, and
  *	however late they run, what is left in a queue is from winners that are
  *	at work on other processors this very moment: GOSELECT_MAX_CASES records
  *	for each at the most. That bounds the walk of __gochan_take().
@@ -149,8 +152,9 @@ static int gochan_sleep_once(const struct gochan_wait *wait)
  * @wait: how to sleep
  *
  * Context: Process context.
- * Return: 0 if @s->winner was served, or -ERESTARTSYS or -ETIMEDOUT, and no peer
- * has served a record or will. The records are off their queues in any case.
+ * Return: 0 if @s->winner was served, or -ERESTARTSYS, -ETIMEDOUT, or -EAGAIN if a
+ * file of a select has woken the task, and no peer has served a record or will.
+ * The records are off their queues in any case.
  */
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 {
@@ -171,7 +175,7 @@ int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait)
 			schedule();
 			continue;
 		}
-		err = gochan_sleep_once(wait);
+		err = READ_ONCE(s->poked) ? -EAGAIN : gochan_sleep_once(wait);
 		if (!err)
 			continue;
 		/* First, so that nobody ever meets records of a lost claim. */

@@ -17,6 +17,7 @@ static inline void gochan_sleeper_init(struct gochan_sleeper *s,
 				       unsigned int nr)
 {
 	s->task = current;
+	s->poked = false;
 	s->winner = NULL;
 	s->records = records;
 	s->nr = nr;
@@ -68,7 +69,8 @@ static inline bool gochan_sleeper_claim(struct gochan_sleeper *s)
  *
  * Context: wake function; whatever keeps the owner from freeing @s is held.
  */
-static inline void gochan_sleeper_done(struct gochan_sleeper *s, const void *winner)
+static inline void gochan_sleeper_done(struct gochan_sleeper *s,
+				       const struct gochan_waiter *winner)
 {
 	struct task_struct *task = s->task;
 
