@@ -151,7 +151,7 @@ uml_memory_dir() {
 boot_uml() {
 	local dir
 
-	dir=$(uml_memory_dir)
+	dir=$(uml_memory_dir) || exit 1
 	# shellcheck disable=SC2086  # parameters are words
 	TMPDIR=$dir timeout --foreground -k 5 "$limit" "$kernel" uml_dir="$work/" \
 		mem="$memory" initrd="$initrd" noreboot con=null \
