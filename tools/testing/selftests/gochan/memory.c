@@ -11,7 +11,7 @@
 #include "map_test.h"
 #include "quota_test.h"
 
-#define MIB		(1U << 20)
+#define MIB		(1024U * 1024U)
 
 /* syslog(2) */
 #define LOG_READ_ALL	3
