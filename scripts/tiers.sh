@@ -18,8 +18,8 @@ tier_scale() {
 # tier_limit TIER: longest time that one boot may take.
 tier_limit() {
 	case $1 in
-	qemu-debug)	echo 1800 ;;
-	uml | uml-debug)	echo 1200 ;;
+	qemu-debug)	echo 2700 ;;
+	uml | uml-debug)	echo 1800 ;;
 	*)		echo 900 ;;
 	esac
 }
