@@ -222,13 +222,18 @@ void gct_settle(void)
 		gct_pause();
 }
 
-/* One turn of a loop that waits for another CPU, fair to those without one. */
+/*
+ * One turn of a loop that waits for another task. On a single CPU that task runs
+ * now, if it can: a sleep would cost a timer for each turn.
+ */
 void gct_relax(unsigned int *spins)
 {
-	if (num_online_cpus() > 1 && ++*spins % GCT_SPINS)
+	if (!(++*spins % GCT_SPINS))
+		gct_pause();
+	else if (num_online_cpus() > 1)
 		cpu_relax();
 	else
-		gct_pause();
+		schedule();
 }
 
 /*
