@@ -389,7 +389,7 @@ static inline void gomap_probe_next(struct gomap_probe *p, u32 mask)
 
 static inline u32 gomap_slots(u32 shift)
 {
-	return GOMAP_GROUP << shift;
+	return (u32)GOMAP_GROUP << shift;
 }
 
 static inline u32 gomap_table_slots(const struct gomap_table *t)
