@@ -84,7 +84,8 @@ TEST(last_close_returns_under_an_inotify_watch)
 	int watcher, turn;
 
 	watcher = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	ASSERT_LE(0, watcher);
+	if (watcher < 0)
+		SKIP(return, "no inotify: %s", strerror(errno));
 	for (turn = 0; turn < 3; turn++) {
 		peer = peer_start(peer_inotify, watcher, 0);
 		ASSERT_TRUE(wait_for(peer_done(peer)));
@@ -157,9 +158,15 @@ static int peer_watch_until_unload(struct peer *peer)
  */
 TEST(watch_is_left_behind_until_the_module_is_unloaded)
 {
-	struct peer *peer = peer_new(-1, 0);
+	struct peer *peer;
+	int watcher;
 	pid_t pid;
 
+	watcher = inotify_init1(IN_CLOEXEC);
+	if (watcher < 0)
+		SKIP(return, "no inotify: %s", strerror(errno));
+	close(watcher);
+	peer = peer_new(-1, 0);
 	fflush(NULL);
 	pid = fork();
 	ASSERT_LE(0, pid);
