@@ -202,7 +202,7 @@ static int __goselect_try_case(struct goselect_case *c)
 }
 
 /* The outcome of the case that was chosen: its index or its error. */
-int goselect_report(struct goselect *sel, u8 index, int err)
+static int goselect_report(struct goselect *sel, u8 index, int err)
 {
 	sel->cases[index].err = err;
 	return err ?: index;
@@ -228,7 +228,7 @@ static bool __goselect_ready(const struct goselect_case *c)
 }
 
 /* Choose one of the cases whose bits are set in @ready. */
-u8 goselect_choose(const struct goselect *sel, u64 ready)
+static u8 goselect_choose(const struct goselect *sel, u64 ready)
 {
 	unsigned int skip = 0;
 

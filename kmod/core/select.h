@@ -39,8 +39,6 @@ void __goselect_park(struct goselect *sel, struct gochan_sleeper *s,
 		     struct gochan_waiter *w);
 int goselect_served(struct goselect *sel, const struct gochan_waiter *first,
 		    const struct gochan_waiter *w);
-u8 goselect_choose(const struct goselect *sel, u64 ready);
-int goselect_report(struct goselect *sel, u8 index, int err);
 
 /* select_poll.c */
 int goselect_check_poll(const struct goselect_case *c);
