@@ -72,7 +72,10 @@ checkpatch() {
 			;;
 		esac
 		ignore=("${ignore[@]/#/--ignore=}")
-		perl "$source/scripts/checkpatch.pl" --root="$source" \
+		# With a repository it asks a Python script about each licence,
+		# whose modules are not everywhere, and whose complaints about
+		# that fill the log.
+		GIT_DIR=/nonexistent perl "$source/scripts/checkpatch.pl" --root="$source" \
 			--strict --terse --show-types --no-summary \
 			"${ignore[@]}" -f "$file" || bad=1
 	done < <(c_files include kmod kunit tools)
