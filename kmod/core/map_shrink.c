@@ -51,7 +51,7 @@
  * Upper bound of the directory entries that refer to a merged table. They are
  * written under gomap.lock; a slice of a directory has as many.
  */
-#define GOMAP_MERGED_RUN	(1UL << GOMAP_RUN_DEPTH)
+#define GOMAP_MERGED_RUN	BIT(GOMAP_RUN_DEPTH)
 
 /*
  * A step of gomap_shrink_some() ends after the part of a pass with which its work
