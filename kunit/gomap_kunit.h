@@ -38,6 +38,7 @@ extern struct kunit_suite gomap_stock_suite;
 extern struct kunit_suite gomap_step_suite;
 extern struct kunit_suite gomap_first_suite;
 extern struct kunit_suite gomap_dir_race_suite;
+extern struct kunit_suite gomap_payer_suite;
 
 /* Full-size tables of the real geometry. */
 #define GMT_REAL	1024

@@ -130,8 +130,10 @@ struct gomap_bytes {
  *	Returns 0, or an error, which the operation then fails with. @gfp are
  *	the flags that the operation's caller has given: they tell whether
  *	@charge may sleep. It must not fail with __GFP_NOFAIL. No lock is held.
- * @uncharge: called when they have been freed. In any context but NMI.
- * @waiting: bytes that RCU is about to free; read by the payer
+ * @retire: called when bytes that are charged begin to wait for a grace period,
+ *	after which they are freed. In any context but NMI.
+ * @uncharge: called when bytes have been freed; @retired tells whether they were
+ *	in a call of @retire before. In any context but NMI.
  *
  * A payer stays until all that was charged to it is uncharged. What RCU frees
  * is charged until then, also when the map has been destroyed:
@@ -139,8 +141,8 @@ struct gomap_bytes {
  */
 struct gomap_payer {
 	int (*charge)(struct gomap_payer *payer, size_t bytes, gfp_t gfp);
-	void (*uncharge)(struct gomap_payer *payer, size_t bytes);
-	atomic_long_t waiting;
+	void (*retire)(struct gomap_payer *payer, size_t bytes);
+	void (*uncharge)(struct gomap_payer *payer, size_t bytes, bool retired);
 };
 
 /**

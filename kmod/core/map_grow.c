@@ -269,7 +269,7 @@ int gomap_spread(struct gomap *m, u32 depth, gfp_t gfp)
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
 	} while (ret > 0 || (!ret && pos));
-	gomap_spare_free(m, &sp);
+	gomap_spare_free(m, &sp, gfp);
 	return ret;
 }
 
@@ -279,12 +279,13 @@ int gomap_spread(struct gomap *m, u32 depth, gfp_t gfp)
 
 static void gomap_fill_pool(struct gomap *m, unsigned int nr)
 {
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+
 	while (READ_ONCE(m->nr_pool) < nr && !READ_ONCE(m->dying)) {
 		struct gomap_table *t;
 
-		t = gomap_table_alloc(m, m->max_shift,
-				      GFP_KERNEL | __GFP_NOWARN);
-		if (IS_ERR(t) || !gomap_pool_give(m, t, false))
+		t = gomap_table_alloc(m, m->max_shift, gfp);
+		if (IS_ERR(t) || !gomap_pool_give(m, t, false, gfp))
 			break;
 	}
 }
@@ -357,7 +358,7 @@ void gomap_stock(struct gomap *m, gfp_t gfp)
 		return;
 	t = gomap_table_alloc(m, m->max_shift, gfp);
 	if (!IS_ERR(t))
-		gomap_pool_give(m, t, true);
+		gomap_pool_give(m, t, true, gfp);
 }
 
 /* Make @nr tables, a power of two, of 1 << @shift groups each. */
@@ -479,7 +480,7 @@ static int gomap_widen(struct gomap *m, size_t n, gfp_t gfp)
 		if (ret == -EAGAIN)
 			ret = gomap_spare_fill(m, &sp, gfp) ?: 1;
 	} while (ret > 0);
-	gomap_spare_free(m, &sp);
+	gomap_spare_free(m, &sp, gfp);
 	return ret;
 }
 
@@ -562,7 +563,7 @@ static int gomap_reserve_pool(struct gomap *m, size_t n, gfp_t gfp)
 		if (IS_ERR(t))
 			return PTR_ERR(t);
 		/* Somebody has ended the reservation meanwhile. */
-		if (!gomap_pool_give(m, t, false))
+		if (!gomap_pool_give(m, t, false, gfp))
 			break;
 		err = gomap_breathe(gfp);
 	}

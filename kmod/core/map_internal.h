@@ -624,9 +624,10 @@ bool gomap_replace(struct gomap *m, struct gomap_table *const old[2],
 int gomap_first_table(struct gomap *m, u32 shift, struct gomap_spare *sp);
 int gomap_spare_fill(struct gomap *m, struct gomap_spare *sp, gfp_t gfp);
 bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp);
-void gomap_spare_free(struct gomap *m, struct gomap_spare *sp);
+void gomap_spare_free(struct gomap *m, struct gomap_spare *sp, gfp_t gfp);
 bool __gomap_is_large(const struct gomap *m);
-bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock);
+bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock,
+		     gfp_t gfp);
 bool __gomap_pool_is_short(const struct gomap *m);
 struct gomap_table *gomap_pool_take(struct gomap *m);
 struct gomap_table *__gomap_pool_empty(struct gomap *m);

@@ -114,7 +114,7 @@ void *gomap_mem_alloc_two(const struct gomap *m, size_t size, void **apart,
 	paid = gomap_mem_get_two(m, head + size, apart, apart_size, gfp);
 	if (!paid) {
 		if (m->payer)
-			m->payer->uncharge(m->payer, bytes);
+			m->payer->uncharge(m->payer, bytes, false);
 		return ERR_PTR(-ENOMEM);
 	}
 	if (m->payer)
@@ -140,17 +140,14 @@ void *gomap_mem_alloc(const struct gomap *m, size_t size, gfp_t gfp)
 	return gomap_mem_alloc_two(m, size, NULL, 0, gfp);
 }
 
-/* Free memory, of which @waited bytes have waited for a grace period. */
-static void gomap_paid_release(struct gomap_paid *paid, size_t waited)
+static void gomap_paid_release(struct gomap_paid *paid, bool retired)
 {
 	struct gomap_payer *payer = paid->payer;
 	size_t bytes = paid->bytes;
 
 	kvfree(paid->apart);
 	kvfree(paid);
-	/* In this order: the payer may go with what it was charged last. */
-	atomic_long_sub(waited, &payer->waiting);
-	payer->uncharge(payer, bytes);
+	payer->uncharge(payer, bytes, retired);
 }
 
 /**
@@ -161,7 +158,7 @@ static void gomap_paid_release(struct gomap_paid *paid, size_t waited)
  */
 void gomap_paid_free(void *mem)
 {
-	gomap_paid_release(gomap_mem_paid(mem), 0);
+	gomap_paid_release(gomap_mem_paid(mem), false);
 }
 
 /**
@@ -188,7 +185,7 @@ static void gomap_reap(struct work_struct *work)
 
 	llist_for_each_entry_safe(paid, next, llist_del_all(&gomap_dead),
 				  node) {
-		gomap_paid_release(paid, paid->bytes);
+		gomap_paid_release(paid, true);
 		cond_resched();
 	}
 }
@@ -200,7 +197,7 @@ static void gomap_paid_callback(struct rcu_head *rcu)
 	struct gomap_paid *paid = container_of(rcu, struct gomap_paid, rcu);
 
 	if (!is_vmalloc_addr(paid) && !is_vmalloc_addr(paid->apart))
-		gomap_paid_release(paid, paid->bytes);
+		gomap_paid_release(paid, true);
 	else if (llist_add(&paid->node, &gomap_dead))
 		queue_work(system_dfl_wq, &gomap_reap_work);
 }
@@ -209,7 +206,8 @@ static void gomap_paid_callback(struct rcu_head *rcu)
  * gomap_paid_free_rcu - free memory of a map with a payer after a grace period
  * @mem: the memory
  *
- * Not kvfree_rcu(): that has no callback, and takes its time.
+ * Not kvfree_rcu(): that has no callback, and takes its time. Nor may RCU take
+ * its time to save power, as somebody may be waiting for the memory.
  *
  * Context: Any but NMI.
  */
@@ -217,8 +215,8 @@ void gomap_paid_free_rcu(void *mem)
 {
 	struct gomap_paid *paid = gomap_mem_paid(mem);
 
-	atomic_long_add(paid->bytes, &paid->payer->waiting);
-	call_rcu(&paid->rcu, gomap_paid_callback);
+	paid->payer->retire(paid->payer, paid->bytes);
+	call_rcu_hurry(&paid->rcu, gomap_paid_callback);
 }
 
 /**

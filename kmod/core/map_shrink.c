@@ -327,7 +327,7 @@ static int gomap_do_shrink(struct gomap *m, gfp_t gfp)
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
 	} while (ret > 0);
-	gomap_spare_free(m, &sp);
+	gomap_spare_free(m, &sp, gfp);
 	return ret;
 }
 
@@ -342,7 +342,7 @@ static bool gomap_shrink_step(struct gomap *m, gfp_t gfp)
 	do {
 		ret = gomap_pass_next(m, p, &sp, gfp);
 	} while (ret > 0 && p->work < GOMAP_STEP_WORK);
-	gomap_spare_free(m, &sp);
+	gomap_spare_free(m, &sp, gfp);
 	if (ret > 0)
 		return true;
 	/* Do not retry the allocation with each deletion. */

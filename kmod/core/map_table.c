@@ -88,6 +88,18 @@ void gomap_table_free(struct gomap_table *t)
 	kvfree(gomap_table_base(t));
 }
 
+/*
+ * Free a table that was never published: at once if the caller may sleep, as
+ * vfree() does, so that a user at the limit soon has the memory again.
+ */
+static void gomap_table_unused(struct gomap_table *t, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp))
+		gomap_table_free(t);
+	else
+		gomap_table_put(t);
+}
+
 static void gomap_table_free_rcu(struct rcu_head *rcu)
 {
 	gomap_table_free(container_of(rcu, struct gomap_table, rcu));
@@ -362,7 +374,8 @@ bool __gomap_pool_is_short(const struct gomap *m)
  * a map that is not large keep one: an operation that fails leaves it as it was.
  * Return false if the map has no use for it any more; then the table is freed.
  */
-bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock)
+bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock,
+		     gfp_t gfp)
 {
 	unsigned long flags;
 	bool wanted;
@@ -378,7 +391,7 @@ bool gomap_pool_give(struct gomap *m, struct gomap_table *t, bool stock)
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!wanted)
-		gomap_table_put(t);
+		gomap_table_unused(t, gfp);
 	return wanted;
 }
 
@@ -419,7 +432,7 @@ void gomap_pool_free(struct gomap_table *t, gfp_t gfp)
 	while (t) {
 		struct gomap_table *next = t->next;
 
-		gomap_table_put(t);
+		gomap_table_unused(t, gfp);
 		t = next;
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
@@ -446,10 +459,9 @@ bool gomap_spare_ready(struct gomap *m, struct gomap_spare *sp)
 
 /*
  * Dispose of what an operation has left over. What came from the pool goes
- * back there, if that has use for it; or to RCU, since vfree() may not be
- * called in any context.
+ * back there, if that has use for it.
  */
-void gomap_spare_free(struct gomap *m, struct gomap_spare *sp)
+void gomap_spare_free(struct gomap *m, struct gomap_spare *sp, gfp_t gfp)
 {
 	int i;
 
@@ -457,8 +469,8 @@ void gomap_spare_free(struct gomap *m, struct gomap_spare *sp)
 		struct gomap_table *t = sp->table[i];
 
 		if (t && t->shift == m->max_shift)
-			gomap_pool_give(m, t, false);
+			gomap_pool_give(m, t, false, gfp);
 		else
-			gomap_table_put(t);
+			gomap_table_unused(t, gfp);
 	}
 }

@@ -381,7 +381,7 @@ static noinline int gomap_store_slowly(struct gomap *m, const void *key,
 		if (ret == -EAGAIN)
 			ret = gomap_spare_fill(m, &sp, gfp) ?: GOMAP_AGAIN;
 	}
-	gomap_spare_free(m, &sp);
+	gomap_spare_free(m, &sp, gfp);
 	/* It takes the map's lock: not for a value outside that changes. */
 	if (grows)
 		gomap_grow_kick(m);
@@ -446,7 +446,10 @@ static noinline int gomap_put_outline(struct gomap *m, const void *key,
 	if (IS_ERR(st.block))
 		return PTR_ERR(st.block);
 	err = gomap_store_slowly(m, key, &st, gfp);
-	gomap_block_free(m, st.block);
+	if (err)
+		gomap_block_unused(m, st.block, gfp);
+	else
+		gomap_block_free(m, st.block);
 	return err;
 }
 
@@ -463,8 +466,8 @@ static noinline int gomap_put_outline(struct gomap *m, const void *key,
  * Context: As @gfp says, but not NMI.
  * Return: 0, or -EEXIST if the key is in the map with GOMAP_NEW, -ENOENT if it
  * is not with GOMAP_EXISTING; -E2BIG if the map has @max_entries, or too many
- * keys of almost the same hash; -ENOMEM; -EINVAL if the key is longer than the
- * map's keys may be; -EBADF if @m is NULL.
+ * keys of almost the same hash; -ENOMEM, or what the payer says; -EINVAL if the
+ * key is longer than the map's keys may be; -EBADF if @m is NULL.
  */
 int gomap_put(struct gomap *m, const void *key, const void *val,
 	      enum gomap_put_how how, gfp_t gfp)
@@ -607,8 +610,8 @@ static int gomap_try_cas(struct gomap *m, struct gomap_key *k,
  *
  * Context: As @gfp says, but not NMI.
  * Return: 0, or -EEXIST if another value is there, -ENOENT if the key is not in
- * the map; -ENOMEM; -EINVAL if the key is longer than the map's keys may be;
- * -EBADF if @m is NULL.
+ * the map; -ENOMEM, or what the payer says; -EINVAL if the key is longer than the
+ * map's keys may be; -EBADF if @m is NULL.
  */
 int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 	      gfp_t gfp)
@@ -638,7 +641,10 @@ int gomap_cas(struct gomap *m, const void *key, void *old, const void *new,
 		}
 	} while (err > 0);
 	rcu_read_unlock();
-	gomap_block_free(m, st.block);
+	if (err)
+		gomap_block_unused(m, st.block, gfp);
+	else
+		gomap_block_free(m, st.block);
 	return err;
 }
 EXPORT_SYMBOL_NS_GPL(gomap_cas, GOCHAN_NS);

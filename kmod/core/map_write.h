@@ -72,4 +72,17 @@ static inline void gomap_block_free(const struct gomap *m,
 		kvfree_rcu(block, rcu);
 }
 
+/*
+ * Free what was to be a value and has not become one, at once if the caller may
+ * sleep, as vfree() does: a user at the limit soon has it again.
+ */
+static inline void gomap_block_unused(const struct gomap *m,
+				      struct gomap_block *block, gfp_t gfp)
+{
+	if (block && gfpflags_allow_blocking(gfp))
+		gomap_mem_free(m, block);
+	else
+		gomap_block_free(m, block);
+}
+
 #endif /* _GOMAP_WRITE_H */

@@ -154,7 +154,8 @@ void gochan_fs_release(void);
 /* quota.c */
 struct gochan_account *gochan_charge(size_t bytes);
 struct gomap_payer *gochan_payer(struct gochan_account *acct);
-void gochan_wait_overdraft(struct gochan_account *acct);
+int gochan_overdraft_begin(struct gochan_account *acct);
+void gochan_overdraft_end(struct gochan_account *acct);
 void gochan_uncharge(struct gochan_account *acct, size_t bytes);
 int gochan_quota_init(void);
 void gochan_quota_exit(void);

@@ -5,9 +5,10 @@
  * map is asked, results are copied out. How many entries have been dealt with
  * is exact after errors, too, also in the middle of a round.
  *
- * A signal ends a batch between two rounds. Task work (TIF_NOTIFY_SIGNAL) does
- * not: it runs when the call returns, and a batch never sleeps for long. So the
- * test is task_sigpending(), not signal_pending().
+ * A signal ends a batch between two rounds, and PUT_MANY between two entries: of
+ * a user at the limit, each may have to wait for a grace period. Task work
+ * (TIF_NOTIFY_SIGNAL) does not: it runs when the call returns. So the test is
+ * task_sigpending(), not signal_pending().
  */
 
 #include <linux/bitmap.h>
@@ -309,6 +310,8 @@ static int gochan_put_round(struct gochan_batch *b, enum gomap_put_how how,
 	if (b->mf->value_size)
 		gochan_batch_in(b, b->values, b->u.values, b->mf->value_size);
 	while (*done < b->n) {
+		if (*done && task_sigpending(current))
+			return -EINTR;
 		err = gochan_map_store(b->mf, gochan_batch_key(b, *done),
 				       gochan_batch_value(b, *done), how);
 		if (err)

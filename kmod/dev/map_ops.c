@@ -138,7 +138,8 @@ int gochan_put_how(u32 flags, enum gomap_put_how *how)
  * @how: what to do about the key's presence
  *
  * Context: Process context. May sleep.
- * Return: as gomap_put(), or -EDQUOT.
+ * Return: as gomap_put(), or -EDQUOT; -EINTR if the task was killed while it
+ * waited for memory that is about to be freed.
  */
 int gochan_map_store(struct gochan_map_file *mf, const void *key,
 		     const void *value, enum gomap_put_how how)
@@ -152,8 +153,11 @@ int gochan_map_store(struct gochan_map_file *mf, const void *key,
 	if (!gomap_contains(&mf->map, key))
 		return how == GOMAP_ANY ? -EDQUOT : -ENOENT;
 	/* Overwriting takes no more room than there is, or only for a moment. */
-	gochan_wait_overdraft(mf->acct);
+	err = gochan_overdraft_begin(mf->acct);
+	if (err)
+		return err;
 	err = gomap_put(&mf->map, key, value, GOMAP_EXISTING, GFP_KERNEL);
+	gochan_overdraft_end(mf->acct);
 	return err == -ENOENT && how == GOMAP_ANY ? -EDQUOT : err;
 }
 
@@ -269,8 +273,11 @@ static int gochan_cas_staged(struct gochan_map_file *mf, const void *key,
 		return -EFAULT;
 	err = gomap_cas(&mf->map, key, old, new, GOCHAN_GFP_USER);
 	if (err == -EDQUOT) {
-		gochan_wait_overdraft(mf->acct);
+		err = gochan_overdraft_begin(mf->acct);
+		if (err)
+			return err;
 		err = gomap_cas(&mf->map, key, old, new, GFP_KERNEL);
+		gochan_overdraft_end(mf->acct);
 	}
 	if (err == -EEXIST &&
 	    gochan_copy_out(arg->expected, old, mf->value_size))

@@ -664,6 +664,86 @@ TEST_F(quota, does_not_bind_root)
 	EXPECT_EQ(-EDQUOT, peer_join(peer));
 }
 
+/* Give an entry up and put it back, again and again. */
+static int peer_swap(struct peer *peer)
+{
+	static char value[65536];
+	__u64 mixed = scramble(peer->value), i;
+
+	if (!become(USER))
+		return PEER_FAILED;
+	for (i = 0; i < peer->count; i++) {
+		CHECK(!map_delete(peer->fd, &mixed, 8));
+		CHECK(!map_put(peer->fd, &mixed, 8, value, sizeof(value),
+			       GOCHAN_MAP_PUT_NEW));
+	}
+	return first_failure;
+}
+
+static int peer_overwrite(struct peer *peer)
+{
+	static char value[65536];
+	__u64 mixed = scramble(peer->value), i;
+
+	if (!become(USER))
+		return PEER_FAILED;
+	for (i = 0; i < peer->count; i++)
+		CHECK(!map_put(peer->fd, &mixed, 8, value, sizeof(value), 0));
+	return first_failure;
+}
+
+/* Out: @count: values of 64 KiB that fit. Return what the next one fails with. */
+static int peer_full(struct peer *peer)
+{
+	int error;
+
+	if (!become(USER))
+		return PEER_FAILED;
+	peer->count = fill_up(peer->fd, 65536, &error);
+	return error;
+}
+
+/* Let several tasks do @fn in a map that is as large as it may be. */
+static void in_a_full_map(struct __test_metadata *_metadata,
+			  int (*fn)(struct peer *peer))
+{
+	struct peer *peer[6];
+	unsigned int i;
+	int fd;
+
+	ASSERT_EQ(0, write_text(BYTES, "1048576"));
+	fd = map_create(0, 8, 65536);
+	ASSERT_LE(0, fd);
+	peer[0] = peer_start(peer_full, fd, 0);
+	EXPECT_EQ(-EDQUOT, peer_join(peer[0]));
+	ASSERT_LT(ARRAY_SIZE(peer), peer[0]->count);
+	for (i = 0; i < ARRAY_SIZE(peer); i++) {
+		peer[i] = peer_new(fd, i);
+		peer[i]->count = scaled(50, 10);
+		peer_fork(peer[i], fn);
+	}
+	for (i = 0; i < ARRAY_SIZE(peer); i++)
+		EXPECT_EQ(0, peer_join(peer[i]));
+}
+
+/*
+ * What is deleted waits for a grace period, charged. Who puts as much waits for
+ * that, too: among others who do the same there is enough for all.
+ */
+TEST_F_TIMEOUT(quota, gives_back_what_was_given_up, 100)
+{
+	if (!self->usable)
+		SKIP(return, "cannot set " BYTES);
+	in_a_full_map(_metadata, peer_swap);
+}
+
+TEST_F_TIMEOUT(quota, never_refuses_to_overwrite, 100)
+{
+	if (!self->usable)
+		SKIP(return, "cannot set " BYTES);
+	in_a_full_map(_metadata, peer_overwrite);
+}
+
 /*
  * Fault injection: the n-th allocation or user copy of a call is made to fail,
  * for all n, until the call gets by without meeting the failure.
