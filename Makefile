@@ -24,7 +24,9 @@ modules:
 modules_install:
 	$(kbuild) INSTALL_MOD_DIR=updates modules_install
 
+# Where the path has a space, out is a link into the cache.
 clean:
+	[ ! -L out ] || rm -rf "$$(readlink -f out)"
 	rm -rf out
 	$(if $(has_space),,$(kbuild) clean)
 

@@ -14,12 +14,14 @@ copy=$OUT/build/$flavour
 mkdir -p "$copy"
 
 # Files that Kbuild made are excluded on both sides: neither copied from an
-# in-place build nor deleted from the earlier build of this flavour.
+# in-place build nor deleted from the earlier build of this flavour. A file that
+# changes gets the time of its copy: one that was edited during a build would be
+# older than its object, and make would leave that as it is.
 sources=()
 for part in Kbuild include kmod kunit scripts Documentation README.md; do
 	[ ! -e "$REPO/$part" ] || sources+=("$REPO/$part")
 done
-rsync -a --delete --exclude '*.o' --exclude '*.ko' --exclude '*.mod' \
+rsync -rlpc --delete --exclude '*.o' --exclude '*.ko' --exclude '*.mod' \
 	--exclude '*.mod.c' --exclude '.*' --exclude 'Module.symvers' \
 	--exclude 'modules.order' --exclude /kunit/examples "${sources[@]}" "$copy/"
 

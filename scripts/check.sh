@@ -108,6 +108,7 @@ i386() {
 	kdir=$("$SCRIPTS/build-kernel.sh" i386 headers) &&
 	build=$("$SCRIPTS/build-modules.sh" check-i386 "$kdir" ARCH=i386 \
 		W=1 KCFLAGS=-Werror KBUILD_MODPOST_WARN=1) || return 1
+	[ -e "$build/kmod/core/gochan_core.ko" ] || return 1
 	! find "$build" -name '*.ko' -exec nm -Au {} + |
 		grep -E ' U __[a-z]+[sdt]i[0-9]$'
 }

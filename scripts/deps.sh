@@ -11,15 +11,8 @@ set -euo pipefail
 references=${1:-}
 
 # Packages, each with a command or file that other systems can look for; a *
-# marks what only some checks need. 32-bit programs need the multilib package
-# of one compiler: gcc-multilib would drive all cross compilers out.
+# marks what only some checks need.
 needed() {
-	local gcc
-
-	gcc=$(gcc -dumpversion 2>/dev/null) || gcc=12
-	cat <<-END
-	gcc-${gcc%%.*}-multilib	/usr/include/linux/types.h
-	END
 	cat <<-'END'
 	build-essential		cc
 	linux-headers-amd64	/lib/modules
@@ -35,6 +28,7 @@ needed() {
 	kmod			depmod
 	python3			python3
 	perl			perl
+	patch			patch
 	qemu-system-x86		qemu-system-x86_64
 	busybox-static		busybox
 	debian-archive-keyring	*/usr/share/keyrings/debian-archive-keyring.gpg
@@ -50,12 +44,15 @@ needed() {
 	END
 }
 
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
 install_missing() {
 	local missing=() package sudo=()
 
 	while read -r package _; do
-		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
-			2>/dev/null)" = installed ] || missing+=("$package")
+		is_installed "$package" || missing+=("$package")
 	done < <(needed)
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ]; then
@@ -67,8 +64,7 @@ install_missing() {
 	fi
 	apt_install "${missing[@]}" && return
 	# Lists that are absent or older than the mirror are the usual cause.
-	run_logged "apt-get update" "$LOGS/apt-update.log" \
-		"${sudo[@]}" apt-get -q update ||
+	apt_update "${sudo[@]}" ||
 		die "apt-get update failed; check the network and apt's sources"
 	apt_install "${missing[@]}" ||
 		die "cannot install: ${missing[*]}; see $LOGS/deps.log"
@@ -80,6 +76,22 @@ apt_install() {
 		"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -y -o DPkg::Lock::Timeout=600 --no-remove \
 		--no-install-recommends install "$@"
+}
+
+# 32-bit programs need the multilib package of the compiler in use: gcc-multilib
+# would drive all cross compilers out. A compiler from elsewhere has none.
+install_multilib() {
+	local package sudo=()
+
+	package=gcc-$(gcc -dumpversion 2>/dev/null | cut -d. -f1)-multilib
+	! is_installed "$package" || return 0
+	apt-cache show "$package" >/dev/null 2>&1 || {
+		say "no $package here; 32-bit programs will not be tested"
+		return 0
+	}
+	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	apt_install "$package" ||
+		say "cannot install $package; 32-bit programs will not be tested"
 }
 
 report_missing() {
@@ -101,6 +113,7 @@ report_missing() {
 
 if have apt-get && have dpkg-query; then
 	with_lock install install_missing
+	with_lock install install_multilib
 else
 	report_missing
 fi

@@ -144,8 +144,7 @@ refresh_lists() {
 			die "apt does not know $1; run apt-get update as root"
 		sudo=(sudo)
 	fi
-	run_logged "apt-get update" "$LOGS/apt-update.log" \
-		"${sudo[@]}" apt-get -q update ||
+	apt_update "${sudo[@]}" ||
 		die "apt-get update failed; check the network and apt's sources"
 }
 

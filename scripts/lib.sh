@@ -41,7 +41,7 @@ for_make() {
 need_room() {
 	local left
 
-	left=$(df -Pm "$1" 2>/dev/null | awk 'NR == 2 { print $4 }')
+	left=$(df -Pm "$1" 2>/dev/null | awk 'NR == 2 { print $4 }') || true
 	[ "${left:-64}" -ge 64 ] ||
 		die "the disk that has $1 is full ($left MB left); $2"
 }
@@ -149,6 +149,23 @@ with_lock() {
 	fi
 	"$@" {fd}>&-
 	exec {fd}>&-
+}
+
+# apt_update [SUDO]...: refresh apt's lists. Another process may hold them, and
+# apt does not wait for that by itself.
+apt_update() {
+	local tries rc=1
+
+	for tries in 5 4 3 2 1 0; do
+		run_logged "apt-get update" "$LOGS/apt-update.log" \
+			"$@" apt-get -q update && return
+		rc=$?
+		grep -q 'Could not get lock' "$LOGS/apt-update.log" || break
+		[ "$tries" != 0 ] || break
+		say "another process holds apt's lists, trying again"
+		sleep 10
+	done
+	return $rc
 }
 
 # short_hash FILE...: names a cache entry after what it was made from.

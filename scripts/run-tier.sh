@@ -55,6 +55,7 @@ find_kernel() {
 	uml-debug)	flavour=qemu-debug ;;
 	esac
 	say "$why; the KUnit suites of $tier run in a $flavour kernel instead"
+	echo 0 0 1 >>"$results/counts"
 	uml=() make_args=(ARCH=x86_64)
 	kdir=$("$SCRIPTS/build-kernel.sh" "$flavour")
 	kernel=$kdir/arch/x86/boot/bzImage

@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 [ -t 0 ] || die "a shell needs a terminal; to run one command use vm-run.sh"
+one_run
 "$SCRIPTS/deps.sh"
 kernel=$("$SCRIPTS/fetch.sh" image)
 build=$("$SCRIPTS/build-modules.sh" stock "$(stock_headers)")
@@ -15,5 +16,7 @@ mapfile -t files <<<"$list"
 for part in selftests demo; do
 	[ ! -d "$OUT/$part" ] || files+=(--add "$OUT/$part:$part")
 done
+# Other runs need not wait until the user leaves the shell.
+exec 8>&-
 "$SCRIPTS/vm-run.sh" --name shell --kernel "$kernel" --job /guest/shell.sh \
 	"${files[@]}" --time 86400 --interactive

@@ -100,6 +100,8 @@ probe_kvm() {
 common_args=(console=ttyS0 ignore_loglevel panic=-1 oops=panic rdinit=/init
 	kunit.enable=1 kunit.autorun=1)
 
+# A guest does not inherit the lock of the run: where somebody has killed the
+# scripts around it, the next run need not wait for its end.
 boot_qemu() {
 	local accel=(-accel "tcg,thread=multi" -cpu "qemu64,+smep,+smap")
 	local signal=on cpus=2
@@ -126,7 +128,7 @@ boot_qemu() {
 		-nodefaults -display none \
 		-chardev "stdio,id=job,signal=$signal" \
 		-serial "file:log/$name.console" -serial chardev:job \
-		-serial "file:log/$name.status"
+		-serial "file:log/$name.status" 8>&-
 }
 
 # uml_memory_dir: where a file with the guest's memory fits and may be executed,
@@ -157,7 +159,7 @@ boot_uml() {
 		mem="$memory" initrd="$initrd" noreboot con=null \
 		ssl=null ssl0=null,fd:3 ssl1=null,fd:4 ssl2=null,fd:5 \
 		"${common_args[@]}" $append \
-		3>"$console" 4>&1 5>"$status_file" >"$LOGS/$name.uml" 2>&1
+		3>"$console" 4>&1 5>"$status_file" >"$LOGS/$name.uml" 2>&1 8>&-
 }
 
 # show_splats: is there a report from the time since the modules were loaded?

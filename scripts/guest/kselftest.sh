@@ -22,6 +22,6 @@ for program in $PROGRAMS; do
 	# On a line of its own, whatever the program left behind.
 	printf '\n@end %s %s\n' "$program" "$status"
 	# A program that was ended leaves its children behind.
-	[ $status -lt 124 ] || killall5 -9
+	[ $status -lt 124 ] || kill_others
 done
 finish

@@ -25,6 +25,25 @@ report_leaks() {
 	return 1
 }
 
+# kill_others: end all processes that are not of this session.
+kill_others() {
+	local stat pid own
+
+	# Fields behind the name: state, parent, group, session.
+	# shellcheck disable=SC2046  # words
+	set -- $(sed 's/.*) //' /proc/self/stat)
+	own=$4
+	for stat in /proc/[0-9]*/stat; do
+		pid=${stat#/proc/}
+		pid=${pid%/stat}
+		# shellcheck disable=SC2046
+		set -- $(sed 's/.*) //' "$stat" 2>/dev/null)
+		# Kernel threads are children of number 2, or that itself.
+		[ "$pid" -le 2 ] || [ "${2:-2}" = 2 ] || [ "$4" = "$own" ] ||
+			kill -9 "$pid"
+	done
+}
+
 # lockdep_on: one report, whoever caused it, turns lockdep off, and what it
 # does not find after that means nothing.
 lockdep_on() {
