@@ -79,6 +79,7 @@ extern struct kunit_suite gochan_stress_suite;
 extern struct kunit_suite gochan_race_suite;
 extern struct kunit_suite gochan_model_suite;
 extern struct kunit_suite gochan_many_suite;
+extern struct kunit_suite gochan_watch_suite;
 extern struct kunit_suite examples_suite;
 
 unsigned int gochan_scaled(unsigned int n);

@@ -127,25 +127,6 @@ static void gochan_batch_got(struct gochan_batch *b, u32 len)
 }
 
 /*
- * Wake the poll watchers of a queue for @n messages or slots. To those who look
- * at the state it is one event. Of the exclusive ones, which come last, each of
- * the @n wakes another; there is no call for that with a key, so more than one
- * event is announced without saying which.
- */
-static void __gochan_notify_many(struct gochan_queue *q, __poll_t events, u32 n)
-{
-	if (!n || !waitqueue_active(&q->watchers))	/* as in __gochan_notify() */
-		return;
-	if (n == 1) {
-		__gochan_notify(q, events);
-		return;
-	}
-	spin_lock(&q->watchers.lock);
-	__wake_up_locked(&q->watchers, TASK_NORMAL, n);
-	spin_unlock(&q->watchers.lock);
-}
-
-/*
  * Sending.
  */
 
@@ -212,7 +193,7 @@ static int __gochan_send_hold(struct gochan_batch *b)
 		__gochan_store_many(b, stored);
 		/* Pairs with smp_load_acquire() in gochan_looks_full(). */
 		smp_store_release(&ch->len, ch->len + stored);
-		__gochan_notify_many(&ch->recvq, EPOLLIN | EPOLLRDNORM, stored);
+		__gochan_notify_many(ch, &ch->recvq, EPOLLIN | EPOLLRDNORM, stored);
 	}
 	return b->done < end ? -EAGAIN : 0;
 }
@@ -386,11 +367,11 @@ static void __gochan_recv_notify(struct gochan_batch *b)
 
 	if (!b->taken)
 		return;
-	__gochan_notify_many(&ch->recvq, EPOLLIN | EPOLLRDNORM, b->filled);
+	__gochan_notify_many(ch, &ch->recvq, EPOLLIN | EPOLLRDNORM, b->filled);
 	if (ch->timer)
 		__gotimer_taken(ch->timer);
 	else
-		__gochan_notify_many(&ch->sendq, EPOLLOUT | EPOLLWRNORM,
+		__gochan_notify_many(ch, &ch->sendq, EPOLLOUT | EPOLLWRNORM,
 				     b->taken - b->filled);
 }
 

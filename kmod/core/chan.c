@@ -110,7 +110,7 @@ static __always_inline void __gochan_send_ring(struct gochan *ch,
 	__gochan_store(ch, src, len, words);
 	/* Pairs with smp_load_acquire() in gochan_looks_full(). */
 	smp_store_release(&ch->len, ch->len + 1);
-	__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
+	__gochan_notify(ch, &ch->recvq, EPOLLIN | EPOLLRDNORM);
 }
 
 int __gochan_send(struct gochan *ch, const void *src, u32 len)
@@ -160,7 +160,7 @@ static __always_inline int __gochan_recv_ring(struct gochan *ch, void *dst,
 	/* Who still waits to send when the channel is closed has failed. */
 	if (__gochan_has_waiters(&ch->sendq) && !ch->closed &&
 	    !__gochan_refill(ch)) {
-		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
+		__gochan_notify(ch, &ch->recvq, EPOLLIN | EPOLLRDNORM);
 		return 0;
 	}
 	/* Pairs with smp_load_acquire() in gochan_looks_empty(). */
@@ -168,7 +168,7 @@ static __always_inline int __gochan_recv_ring(struct gochan *ch, void *dst,
 	if (!words && ch->timer)
 		__gotimer_taken(ch->timer);
 	else
-		__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
+		__gochan_notify(ch, &ch->sendq, EPOLLOUT | EPOLLWRNORM);
 	return 0;
 }
 
@@ -310,9 +310,9 @@ void __gochan_park(struct gochan_waiter *w)
 	__gochan_enqueue(w);
 	/* A sleeper makes a rendezvous channel ready for the other side. */
 	if (!ch->cap && w->q == &ch->sendq)
-		__gochan_notify(&ch->recvq, EPOLLIN | EPOLLRDNORM);
+		__gochan_notify(ch, &ch->recvq, EPOLLIN | EPOLLRDNORM);
 	else if (!ch->cap)
-		__gochan_notify(&ch->sendq, EPOLLOUT | EPOLLWRNORM);
+		__gochan_notify(ch, &ch->sendq, EPOLLOUT | EPOLLWRNORM);
 }
 
 /* What the send of a record that was served returns. */

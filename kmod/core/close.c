@@ -28,8 +28,8 @@ static bool __gochan_dismiss_some(struct gochan *ch)
 	if (__gochan_has_waiters(&ch->recvq) ||
 	    __gochan_has_waiters(&ch->sendq))
 		return true;
-	__gochan_notify_all(&ch->recvq);
-	__gochan_notify_all(&ch->sendq);
+	__gochan_notify_many(ch, &ch->recvq, 0, U32_MAX);
+	__gochan_notify_many(ch, &ch->sendq, 0, U32_MAX);
 	return false;
 }
 

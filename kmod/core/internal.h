@@ -38,6 +38,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 /*
  * How to allocate what a user chooses the size of: too much of it is an error,
@@ -50,11 +51,14 @@
  * struct gochan_queue - the sleepers of one direction, and poll watchers
  * @nr: number of waiters, read anywhere; it is raised under the channel's lock
  *	and lowered under that of @waiters
+ * @owed: watchers are to be woken by the work item, of the exclusive ones so
+ *	many, U32_MAX for all; protected by the channel's lock
  * @watchers: the poll watchers
  * @waiters: the waiters' records, in the order they came
  */
 struct gochan_queue {
 	u32 nr;
+	u32 owed;
 	wait_queue_head_t watchers;
 	wait_queue_head_t waiters;
 };
@@ -84,6 +88,8 @@ struct gochan_xfer {
  * @timer: what feeds a timer's channel, and nobody else does; freed with the
  *	channel; invariant
  * @refs: references
+ * @crowd_work: wakes watchers that are too many for a peer: watch.c. Has a
+ *	reference while it is queued
  * @owner: whom to tell when the channel has gone, or NULL; set before it is
  *	shared
  * @lock: protects all that follows
@@ -108,6 +114,7 @@ struct gochan {
 	refcount_t refs;
 	struct gotimer *timer;
 	struct gochan_owner *owner;
+	struct work_struct crowd_work;
 
 	spinlock_t lock;	/* protects what follows */
 	bool closed;
@@ -199,9 +206,14 @@ int gochan_wait_over(const struct gochan_wait *wait);
 int gochan_sleep(struct gochan_sleeper *s, const struct gochan_wait *wait);
 int gochan_block_nil(const struct gochan_wait *wait);
 int __gochan_offer(struct gochan_queue *q, struct gochan_xfer *x);
-void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events);
 void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget);
-void __gochan_notify_all(struct gochan_queue *q);
+
+/* watch.c: poll watchers. */
+void __gochan_notify_watchers(struct gochan *ch, struct gochan_queue *q,
+			      __poll_t events, u32 n);
+void gochan_crowd_work(struct work_struct *work);
+int gochan_watch_init(void);
+void gochan_watch_exit(void);
 
 /*
  * Are there waiters? None comes while the caller holds the channel's lock, but
@@ -213,17 +225,26 @@ static inline bool __gochan_has_waiters(const struct gochan_queue *q)
 }
 
 /*
- * Wake the poll watchers of a queue, under the channel's lock. A queue that
- * looks empty is left alone without its own lock. No watcher is missed: it is
- * added before gochan_poll() takes the channel's lock to look at the state.
- * Either that was before our caller took the lock, then the entry is visible
- * here; or it comes later and sees the state our caller left. Test:
- * chan-poll.litmus.
+ * Wake the poll watchers of a queue for @n messages or slots, U32_MAX to wake the
+ * exclusive ones all, under the channel's lock. A queue that looks empty is left
+ * alone without its own lock. No watcher is missed: it is added before
+ * gochan_poll() takes the channel's lock to look at the state. Either that was
+ * before our caller took the lock, then the entry is visible here; or it comes
+ * later and sees the state our caller left. Test: chan-poll.litmus.
  */
-static inline void __gochan_notify(struct gochan_queue *q, __poll_t events)
+static inline void __gochan_notify_many(struct gochan *ch,
+					struct gochan_queue *q,
+					__poll_t events, u32 n)
 {
-	if (waitqueue_active(&q->watchers))	/* ordered by the channel's lock */
-		__gochan_notify_watchers(q, events);
+	/* Ordered by the channel's lock. */
+	if (n && waitqueue_active(&q->watchers))
+		__gochan_notify_watchers(ch, q, events, n);
+}
+
+static inline void __gochan_notify(struct gochan *ch, struct gochan_queue *q,
+				   __poll_t events)
+{
+	__gochan_notify_many(ch, q, events, 1);
 }
 
 #endif /* _GOCHAN_INTERNAL_H */

@@ -9,11 +9,18 @@
 
 #include "internal.h"
 
+static int __init gochan_core_init(void)
+{
+	return gochan_watch_init();
+}
+module_init(gochan_core_init);
+
 static void __exit gochan_core_exit(void)
 {
 	/* Tables of maps are freed by RCU callbacks that are our text. */
 	gomap_free_barrier();
-	/* So are channels by a work item. */
+	/* Channels are freed by work items, and the first of these queues more. */
+	gochan_watch_exit();
 	gochan_reap_all();
 }
 module_exit(gochan_core_exit);

@@ -82,6 +82,7 @@ static struct gochan *gochan_new(size_t elem_size, size_t cap, bool varlen,
 	ch->varlen = varlen;
 	ch->words = !varlen && elem_size == sizeof(u64);
 	refcount_set(&ch->refs, 1);
+	INIT_WORK(&ch->crowd_work, gochan_crowd_work);
 	spin_lock_init(&ch->lock);
 	gochan_queue_init(&ch->recvq, recvq_keys, "gochan.recvq");
 	gochan_queue_init(&ch->sendq, sendq_keys, "gochan.sendq");
@@ -314,7 +315,7 @@ unlock:
 }
 EXPORT_SYMBOL_NS_GPL(gochan_peek, GOCHAN_NS);
 
-/* Register with @pt first, look second: see __gochan_notify(). */
+/* Register with @pt first, look second: see __gochan_notify_many(). */
 static void gochan_poll_register(struct gochan *ch, struct file *file,
 				 struct poll_table_struct *pt, fmode_t mode)
 {

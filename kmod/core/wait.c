@@ -288,35 +288,3 @@ void __gochan_dismiss(struct gochan_queue *q, unsigned int *budget)
 					 __gochan_wake(w, NULL));
 	}
 }
-
-/**
- * __gochan_notify_watchers - wake the poll watchers of a queue
- * @q: the queue; it has no waiters that want to be served
- * @events: what has become possible
- *
- * Call it through __gochan_notify().
- *
- * Context: Any but NMI. The channel's lock is held.
- */
-void __gochan_notify_watchers(struct gochan_queue *q, __poll_t events)
-{
-	spin_lock(&q->watchers.lock);
-	__wake_up_locked_key(&q->watchers, TASK_NORMAL, poll_to_key(events));
-	spin_unlock(&q->watchers.lock);
-}
-
-/**
- * __gochan_notify_all - wake all poll watchers of a queue, exclusive or not
- * @q: the queue of a closed channel; it has no waiters
- *
- * Context: Any but NMI. The channel's lock is held.
- */
-void __gochan_notify_all(struct gochan_queue *q)
-{
-	if (!waitqueue_active(&q->watchers))	/* as in __gochan_notify() */
-		return;
-	spin_lock(&q->watchers.lock);
-	/* The count 0 is never reached: no limit to the exclusive ones. */
-	__wake_up_locked(&q->watchers, TASK_NORMAL, 0);
-	spin_unlock(&q->watchers.lock);
-}
