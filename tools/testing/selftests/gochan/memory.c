@@ -246,7 +246,7 @@ TEST_F_TIMEOUT(quota, is_what_the_objects_take, 300)
 		{ .elem_size = 8, .capacity = 8192 },
 		{ .elem_size = 1000, .capacity = 100 },
 		{ .elem_size = 65536, .capacity = 16 },
-		{ .elem_size = 4096, .capacity = 700 },
+		{ .elem_size = 4096, .capacity = 100 },
 		{ .key_size = 8, .value_size = 8 },
 		{ .key_size = 8, .value_size = 64 },
 		{ .key_size = 8, .value_size = 128 },
