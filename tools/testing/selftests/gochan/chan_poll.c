@@ -654,6 +654,30 @@ TEST(oneshot_reports_once_until_rearmed)
 	EXPECT_EQ(EPOLLIN | EPOLLHUP, epoll_get(ep, 0));
 }
 
+/* More watchers than a sender wakes itself: none is left out. */
+TEST(crowd_of_watchers_hears_of_everything)
+{
+	int fd = new_chan(0, 8, 1), ep[200];
+	unsigned int i;
+	__u64 val;
+
+	for (i = 0; i < ARRAY_SIZE(ep); i++) {
+		ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_LE(0, ep[i]);
+		ASSERT_EQ(0, epoll_add(ep[i], fd, EPOLLIN | EPOLLET));
+	}
+	EXPECT_EQ(0, try_send_u64(fd, 7));
+	for (i = 0; i < ARRAY_SIZE(ep); i++)
+		EXPECT_EQ(EPOLLIN, epoll_get(ep[i], -1));
+	EXPECT_EQ(1, try_recv_u64(fd, &val));
+	EXPECT_EQ(0, chan_close(fd));
+	for (i = 0; i < ARRAY_SIZE(ep); i++) {
+		EXPECT_EQ(EPOLLIN | EPOLLHUP, epoll_get(ep[i], -1));
+		close(ep[i]);
+	}
+	close(fd);
+}
+
 /* EPOLLEXCLUSIVE: an exclusive entry in the same queue as the receivers. */
 
 FIXTURE(exclusive) {
