@@ -34,12 +34,12 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* Some older kernels know both names; since 7.0 the old one warns. */
 /* Before lazy RCU there was no need to say that it is not wanted. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define call_rcu_hurry	call_rcu
 #endif
 
+/* Some older kernels know both names; since 7.0 the old one warns. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define system_dfl_wq	system_unbound_wq
 #endif

@@ -131,7 +131,8 @@ struct gomap_bytes {
  *	the flags that the operation's caller has given: they tell whether
  *	@charge may sleep. It must not fail with __GFP_NOFAIL. No lock is held.
  * @retire: called when bytes that are charged begin to wait for a grace period,
- *	after which they are freed. In any context but NMI.
+ *	after which they are freed. In any context but NMI, perhaps with locks
+ *	of the map held: it must not call into a map.
  * @uncharge: called when bytes have been freed; @retired tells whether they were
  *	in a call of @retire before. In any context but NMI.
  *

@@ -19,7 +19,7 @@ static void __exit gochan_core_exit(void)
 {
 	/* Tables of maps are freed by RCU callbacks that are our text. */
 	gomap_free_barrier();
-	/* Channels are freed by work items, and the first of these queues more. */
+	/* Channels are freed by work items, the watchers' may free one first. */
 	gochan_watch_exit();
 	gochan_reap_all();
 }

@@ -9,10 +9,12 @@
  * if they are few. A crowd is left to a work item of the channel, which pauses
  * for interrupts, and has a reference to the channel.
  *
- * To watchers events are hints to look at the channel's state, so it matters
- * neither that the work item comes later, nor that it has no key, nor that one
- * walk serves for several events. But of the exclusive watchers each message or
- * slot wakes one: gochan_queue.owed counts how many.
+ * To watchers events are hints to look at the channel's state, so it does not
+ * matter that the work item comes later, nor that one walk serves for several
+ * events. But of the exclusive watchers each message or slot wakes one:
+ * gochan_queue.owed counts how many. They are told which event it is: one that
+ * waits for another event, on the same queue with a descriptor that may send and
+ * receive, passes it on to the next.
  *
  * Locks: internal.h.
  */
@@ -32,6 +34,13 @@
  * microsecond: 32 are a short while.
  */
 #define GOCHAN_WATCHERS		32
+
+/*
+ * Crowds at the same time, in workers that no limit of a user's processes counts.
+ * Memory pressure must not delay the wake-up of who is going to free some.
+ */
+#define GOCHAN_CROWDS		4
+#define GOCHAN_CROWDS_FLAGS	(WQ_UNBOUND | WQ_MEM_RECLAIM)
 
 static struct workqueue_struct *gochan_crowds;
 
@@ -62,34 +71,6 @@ static void __gochan_defer(struct gochan *ch, struct gochan_queue *q, u32 n)
 		refcount_dec(&ch->refs);
 }
 
-/**
- * __gochan_notify_watchers - wake the poll watchers of a queue
- * @ch: the channel
- * @q: the queue; it has no waiters that want to be served
- * @events: what has become possible
- * @n: for how many messages or slots: as many exclusive watchers are woken,
- *	which come last; U32_MAX for all
- *
- * Call it through __gochan_notify(). There is no call for more than one exclusive
- * watcher with a key, so more than one event is announced without saying which.
- *
- * Context: Any but NMI. The channel's lock is held.
- */
-void __gochan_notify_watchers(struct gochan *ch, struct gochan_queue *q,
-			      __poll_t events, u32 n)
-{
-	spin_lock(&q->watchers.lock);
-	if (__gochan_is_crowd(&q->watchers))
-		__gochan_defer(ch, q, n);
-	else if (n == 1)
-		__wake_up_locked_key(&q->watchers, TASK_NORMAL,
-				     poll_to_key(events));
-	else
-		__wake_up_locked(&q->watchers, TASK_NORMAL,
-				 min_t(u32, n, INT_MAX));
-	spin_unlock(&q->watchers.lock);
-}
-
 /* Others who walk through the queue wake nobody by way of the mark. */
 static int gochan_mark_wake(struct wait_queue_entry *wqe, unsigned int mode,
 			    int flags, void *key)
@@ -102,7 +83,8 @@ static int gochan_mark_wake(struct wait_queue_entry *wqe, unsigned int mode,
  * more. A wake function may take its entry off the queue.
  */
 static bool __gochan_wake_some(struct wait_queue_head *wq,
-			       struct wait_queue_entry *mark, u32 *owed)
+			       struct wait_queue_entry *mark,
+			       __poll_t events, u32 *owed)
 {
 	unsigned int budget;
 
@@ -116,7 +98,7 @@ static bool __gochan_wake_some(struct wait_queue_head *wq,
 		wqe = list_next_entry(mark, entry);
 		flags = wqe->flags;
 		list_move(&mark->entry, &wqe->entry);
-		woken = wqe->func(wqe, TASK_NORMAL, 0, NULL);
+		woken = wqe->func(wqe, TASK_NORMAL, 0, poll_to_key(events));
 		if (woken < 0)
 			return false;
 		if (woken && flags & WQ_FLAG_EXCLUSIVE && !--*owed)
@@ -125,16 +107,51 @@ static bool __gochan_wake_some(struct wait_queue_head *wq,
 	return true;
 }
 
+/**
+ * __gochan_notify_watchers - wake the poll watchers of a queue
+ * @ch: the channel
+ * @q: the queue; it has no waiters that want to be served
+ * @events: what has become possible, 0 at close
+ * @n: for how many messages or slots: as many exclusive watchers are woken,
+ *	which come last; U32_MAX for all
+ *
+ * Call it through __gochan_notify().
+ *
+ * Context: Any but NMI. The channel's lock is held.
+ */
+void __gochan_notify_watchers(struct gochan *ch, struct gochan_queue *q,
+			      __poll_t events, u32 n)
+{
+	struct wait_queue_entry mark = { .func = gochan_mark_wake };
+
+	spin_lock(&q->watchers.lock);
+	if (__gochan_is_crowd(&q->watchers)) {
+		__gochan_defer(ch, q, n);
+	} else if (n == 1) {
+		__wake_up_locked_key(&q->watchers, TASK_NORMAL,
+				     poll_to_key(events));
+	} else {
+		list_add(&mark.entry, &q->watchers.head);
+		__gochan_wake_some(&q->watchers, &mark, events, &n);
+		list_del(&mark.entry);
+	}
+	spin_unlock(&q->watchers.lock);
+}
+
 /* Who begins to watch meanwhile is in front of the mark, and sees the state. */
-static void gochan_wake_crowd(struct wait_queue_head *wq, u32 owed)
+static void gochan_wake_crowd(struct wait_queue_head *wq, __poll_t events,
+			      u32 owed)
 {
 	struct wait_queue_entry mark = { .func = gochan_mark_wake };
 	bool more;
 
+	/* Everybody is woken at close only, which is all events. */
+	if (owed == U32_MAX)
+		events = 0;
 	spin_lock_irq(&wq->lock);
 	list_add(&mark.entry, &wq->head);
 	do {
-		more = __gochan_wake_some(wq, &mark, &owed);
+		more = __gochan_wake_some(wq, &mark, events, &owed);
 		if (more) {
 			spin_unlock_irq(&wq->lock);
 			cond_resched();
@@ -163,9 +180,11 @@ void gochan_crowd_work(struct work_struct *work)
 	ch->sendq.owed = 0;
 	spin_unlock_irq(&ch->lock);
 	if (recv_owed)
-		gochan_wake_crowd(&ch->recvq.watchers, recv_owed);
+		gochan_wake_crowd(&ch->recvq.watchers, EPOLLIN | EPOLLRDNORM,
+				  recv_owed);
 	if (send_owed)
-		gochan_wake_crowd(&ch->sendq.watchers, send_owed);
+		gochan_wake_crowd(&ch->sendq.watchers, EPOLLOUT | EPOLLWRNORM,
+				  send_owed);
 	gochan_put(ch);
 }
 
@@ -177,7 +196,8 @@ void gochan_crowd_work(struct work_struct *work)
  */
 int __init gochan_watch_init(void)
 {
-	gochan_crowds = alloc_workqueue("gochan", WQ_UNBOUND, 0);
+	gochan_crowds = alloc_workqueue("gochan", GOCHAN_CROWDS_FLAGS,
+					GOCHAN_CROWDS);
 	return gochan_crowds ? 0 : -ENOMEM;
 }
 

@@ -19,7 +19,8 @@
  *
  * Locks
  *	The account table's spinlock (quota.c) is irq-safe; the locks of the map
- *	of accounts nest inside it.
+ *	of accounts nest inside it. The lock of an account nests inside all
+ *	locks of maps.
  */
 
 #ifndef _GOCHAN_DEV_INTERNAL_H

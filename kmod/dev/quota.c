@@ -17,7 +17,9 @@
  * over the limit by one value, and for what it retires.
  *
  * Locks: gochan_accounts_lock protects the map from users to accounts, and
- * gochan_account.lock, which is taken inside, the numbers of one account.
+ * gochan_account.lock, which is taken inside, the numbers of one account. Maps
+ * retire bytes under their own locks: gochan_account.lock is taken inside these,
+ * too, and no map is touched under it.
  *
  * Lifetime: an account is in the map while something is charged to it. RCU frees
  * it, as who has uncharged the last byte still wakes waiters then.
@@ -61,6 +63,7 @@ MODULE_PARM_DESC(max_user_objects, "objects that one user may have");
  * @bytes: bytes charged; each object is charged some
  * @retired: those of them that wait for a grace period
  * @overdrawn: a task has more for a moment
+ * @over: how much was charged to the account beyond the limit meanwhile
  * @dead: not in the map any more
  * @payer: charges the memory of maps
  * @room: who waits until bytes are freed, or the overdraft is over. All waiters
@@ -70,10 +73,11 @@ MODULE_PARM_DESC(max_user_objects, "objects that one user may have");
  */
 struct gochan_account {
 	kuid_t uid;
-	spinlock_t lock;
+	spinlock_t lock;	/* protects what follows, up to @dead */
 	unsigned int objects;
 	size_t bytes;
 	size_t retired;
+	size_t over;
 	bool overdrawn;
 	bool dead;
 	struct gomap_payer payer;
@@ -93,7 +97,7 @@ static DEFINE_SPINLOCK(gochan_accounts_lock);
 static int __gochan_add_bytes(struct gochan_account *acct, size_t bytes)
 {
 	unsigned long limit = READ_ONCE(max_user_bytes);
-	size_t stays = acct->bytes - acct->retired;
+	size_t stays = acct->bytes - min(acct->bytes, acct->retired + acct->over);
 
 	lockdep_assert_held(&acct->lock);
 
@@ -101,9 +105,7 @@ static int __gochan_add_bytes(struct gochan_account *acct, size_t bytes)
 		acct->bytes += bytes;
 		return 0;
 	}
-	if (acct->overdrawn || (stays <= limit && bytes <= limit - stays))
-		return -EAGAIN;
-	return -EDQUOT;
+	return stays <= limit && bytes <= limit - stays ? -EAGAIN : -EDQUOT;
 }
 
 static int gochan_add_bytes(struct gochan_account *acct, size_t bytes)
@@ -121,15 +123,17 @@ static int gochan_add_bytes(struct gochan_account *acct, size_t bytes)
 static void gochan_account_retire(struct gochan_account *acct)
 {
 	unsigned long flags;
+	bool dies;
 
 	spin_lock_irqsave(&gochan_accounts_lock, flags);
 	spin_lock(&acct->lock);
-	if (!acct->bytes && !acct->dead) {
-		acct->dead = true;
+	dies = !acct->bytes && !acct->dead;
+	acct->dead |= dies;
+	spin_unlock(&acct->lock);
+	if (dies) {
 		gochan_account_delete(&gochan_accounts, acct->uid);
 		kfree_rcu(acct, rcu);
 	}
-	spin_unlock(&acct->lock);
 	spin_unlock_irqrestore(&gochan_accounts_lock, flags);
 }
 
@@ -191,6 +195,8 @@ static int gochan_payer_charge(struct gomap_payer *payer, size_t bytes,
 	    gochan_is_exempt()) {
 		spin_lock_irqsave(&acct->lock, flags);
 		acct->bytes += bytes;
+		if (acct->overdrawn)
+			acct->over += bytes;
 		spin_unlock_irqrestore(&acct->lock, flags);
 		return 0;
 	}
@@ -283,6 +289,7 @@ void gochan_overdraft_end(struct gochan_account *acct)
 
 	spin_lock_irqsave(&acct->lock, flags);
 	acct->overdrawn = false;
+	acct->over = 0;
 	spin_unlock_irqrestore(&acct->lock, flags);
 	wake_up(&acct->room);
 }
