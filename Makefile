@@ -26,7 +26,7 @@ modules_install:
 
 # Where the path has a space, out is a link into the cache.
 clean:
-	[ ! -L out ] || rm -rf "$$(readlink -f out)"
+	$(if $(has_space),[ ! -L out ] || rm -rf "$$(readlink -f out)")
 	rm -rf out
 	$(if $(has_space),,$(kbuild) clean)
 

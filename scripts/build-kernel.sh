@@ -65,7 +65,7 @@ configure() {
 # are built as they are: perhaps they have no need any more, and if they do, the
 # tests find that the kernel does not run.
 patch_source() {
-	local from=$1 to=$2 patch
+	local from=$1 to=$2 patch rc
 	shift 2
 
 	[ ! -e "$to" ] || return 0
@@ -77,7 +77,11 @@ patch_source() {
 		cp -a "$from/." "$to.tmp"
 	}
 	for patch; do
-		patch -s -d "$to.tmp" -p1 <"$patch" >&2 && continue
+		rc=0
+		patch -s -d "$to.tmp" -p1 <"$patch" >&2 || rc=$?
+		[ "$rc" != 0 ] || continue
+		# 1 is for what does not fit, more for other trouble.
+		[ "$rc" = 1 ] || die "cannot patch $to.tmp; see above"
 		say "$patch does not apply to $from, which is built without it"
 		rm -rf "$to.tmp"
 		return
@@ -120,7 +124,12 @@ if [ ${#patches[@]} != 0 ]; then
 	patched=$CACHE/patched/$arch-$base-$(short_hash "${patches[@]}")
 	with_lock "${patched##*/}" patch_source "$source" "$patched" \
 		"${patches[@]}"
-	[ ! -e "$patched" ] || source=$patched
+	# The key below names what is built.
+	if [ -e "$patched" ]; then
+		source=$patched
+	else
+		patches=()
+	fi
 fi
 key=$(short_hash "${fragments[@]}" ${patches[@]+"${patches[@]}"} <(gcc --version))
 dir=$CACHE/kernel/$flavour-$base-$key

@@ -89,7 +89,10 @@ install_multilib() {
 		say "no $package here; 32-bit programs will not be tested"
 		return 0
 	}
-	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	[ "$(id -u)" = 0 ] || { have sudo && sudo -v && sudo=(sudo); } || {
+		say "$package is missing; 32-bit programs will not be tested"
+		return 0
+	}
 	apt_install "$package" ||
 		say "cannot install $package; 32-bit programs will not be tested"
 }

@@ -158,7 +158,7 @@ apt_update() {
 
 	for tries in 5 4 3 2 1 0; do
 		run_logged "apt-get update" "$LOGS/apt-update.log" \
-			"$@" apt-get -q update && return
+			"$@" env LC_ALL=C apt-get -q update && return
 		rc=$?
 		grep -q 'Could not get lock' "$LOGS/apt-update.log" || break
 		[ "$tries" != 0 ] || break

@@ -25,22 +25,28 @@ report_leaks() {
 	return 1
 }
 
-# kill_others: end all processes that are not of this session.
+# kill_others: end all processes that are not of this session, also those that
+# are made meanwhile.
 kill_others() {
-	local stat pid own
+	local stat pid own more=y
 
 	# Fields behind the name: state, parent, group, session.
 	# shellcheck disable=SC2046  # words
 	set -- $(sed 's/.*) //' /proc/self/stat)
 	own=$4
-	for stat in /proc/[0-9]*/stat; do
-		pid=${stat#/proc/}
-		pid=${pid%/stat}
-		# shellcheck disable=SC2046
-		set -- $(sed 's/.*) //' "$stat" 2>/dev/null)
-		# Kernel threads are children of number 2, or that itself.
-		[ "$pid" -le 2 ] || [ "${2:-2}" = 2 ] || [ "$4" = "$own" ] ||
-			kill -9 "$pid"
+	while [ -n "$more" ]; do
+		more=
+		for stat in /proc/[0-9]*/stat; do
+			pid=${stat#/proc/}
+			pid=${pid%/stat}
+			# shellcheck disable=SC2046
+			set -- $(sed 's/.*) //' "$stat" 2>/dev/null)
+			# Kernel threads are number 2 and its children; what has
+			# ended waits for its parent.
+			[ "$pid" -le 2 ] || [ "${2:-2}" = 2 ] ||
+				[ "$1" = Z ] || [ "$4" = "$own" ] ||
+				! kill -9 "$pid" || more=y
+		done
 	done
 }
 
