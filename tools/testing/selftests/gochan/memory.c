@@ -140,6 +140,7 @@ TEST_F_TIMEOUT(limit, refuses_entries, 200)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		peer = peer_start(peer_fill, -1, sizes[i]);
 		EXPECT_EQ(-ENOMEM, peer_join(peer));
+		EXPECT_TRUE(cgroup_settle(&self->cg));
 		EXPECT_LT(32 * MIB / (sizes[i] + 8) / 6, peer->count);
 		EXPECT_GT(32 * MIB / (sizes[i] + 8), peer->count);
 	}
