@@ -26,16 +26,15 @@ report_leaks() {
 }
 
 # kill_others: end all processes that are not of this session, also those that
-# are made meanwhile.
+# are made meanwhile. A few passes: what sleeps uninterruptibly stays.
 kill_others() {
-	local stat pid own more=y
+	local stat pid own
 
 	# Fields behind the name: state, parent, group, session.
 	# shellcheck disable=SC2046  # words
 	set -- $(sed 's/.*) //' /proc/self/stat)
 	own=$4
-	while [ -n "$more" ]; do
-		more=
+	for _ in 1 2 3; do
 		for stat in /proc/[0-9]*/stat; do
 			pid=${stat#/proc/}
 			pid=${pid%/stat}
@@ -45,7 +44,7 @@ kill_others() {
 			# ended waits for its parent.
 			[ "$pid" -le 2 ] || [ "${2:-2}" = 2 ] ||
 				[ "$1" = Z ] || [ "$4" = "$own" ] ||
-				! kill -9 "$pid" || more=y
+				kill -9 "$pid"
 		done
 	done
 }
